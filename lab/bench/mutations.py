@@ -22,7 +22,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from flash_ticket.firewall.bind.environment import Environment
 from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.terms.verdict import Layer
-from tests.support.declared.matrices import shops
+from tests.support.declared.at_random.matrices import shops
 from tests.support.declared.stacks import CASES
 from tests.support.mutants.judged_mutants import judged
 from tests.support.mutants.mutations import compiled, mutants

@@ -12,8 +12,8 @@ from flash_ticket.firewall.change.interruption import interruptions
 from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall, compile_firewall
 from flash_ticket.firewall.prove.endpoint import before_restart
 from lab.recording.journal import Write
+from tests.support.declared.at_random.matrix_pairs import FirewallPair, firewall_pairs, firewalls
 from tests.support.declared.described import deployed, nothing_deployed
-from tests.support.declared.matrix_pairs import FirewallPair, firewall_pairs, firewalls
 from tests.support.declared.stacks import CASES, two_namespaces
 from tests.support.engine.intermediate_states import Gap, Run, Transition
 from tests.support.pulumi.pulumi_order import states

@@ -12,7 +12,7 @@ from flash_ticket.firewall.bind.environment import Environment
 from flash_ticket.firewall.compile.pod_layer import PodFirewall, compile_policies
 from flash_ticket.firewall.declare.matrix import Matrix
 from tests.support.declared.accounts import STACKS, environment_of, shop_matrix
-from tests.support.declared.matrices import shops
+from tests.support.declared.at_random.matrices import shops
 from tests.support.pulumi.pulumi_mocks import Deployment, Registered, deploy
 
 COMPONENT = "flash-ticket-firewall:components:NetworkPolicies"

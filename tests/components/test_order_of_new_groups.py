@@ -14,9 +14,9 @@ from flash_ticket.firewall.change.ownership.waiting import waiting_services
 from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall, compile_firewall
 from flash_ticket.firewall.prove.endpoint import before_restart, without_shared_group
 from tests.components.test_every_order import ORDERS, WITHOUT_SHRINKING, gaps, moved_between, some_states
+from tests.support.declared.at_random.matrix_pairs import FirewallPair, firewall_pairs
 from tests.support.declared.described import deployed
 from tests.support.declared.former_layout import former_layout
-from tests.support.declared.matrix_pairs import FirewallPair, firewall_pairs
 from tests.support.declared.stacks import CASES
 from tests.support.pulumi.pulumi_order import states
 

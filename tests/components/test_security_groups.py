@@ -17,7 +17,7 @@ from flash_ticket.firewall.compile.owner import Owner
 from flash_ticket.firewall.compile.vpc_layer import VpcFirewall
 from flash_ticket.firewall.declare.matrix import Matrix
 from tests.support.declared.accounts import STACKS, environment_of, shop_matrix
-from tests.support.declared.matrices import shops
+from tests.support.declared.at_random.matrices import shops
 from tests.support.declared.stacks import CASES
 from tests.support.pulumi.pulumi_mocks import Deployment, Registered, deploy
 

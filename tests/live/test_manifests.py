@@ -10,7 +10,7 @@ import yaml
 
 from tests.support.clouds.api_server import answering
 from tests.support.command.flash_firewall import run
-from tests.support.declared.kubernetes_objects import from_app, namespace, owned_pod, pod, policy
+from tests.support.declared.kubernetes.objects import from_app, namespace, owned_pod, pod, policy
 
 PAGE = "?limit=500"
 PODS = [

@@ -13,7 +13,7 @@ from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.prove.compiled_firewall import compile_firewall
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.operate.rendered_folder import FolderChange, RenderedFolder, Rendering
-from tests.support.declared.matrices import shops
+from tests.support.declared.at_random.matrices import shops
 from tests.support.verify.standing import shop
 
 SHOP = shop()

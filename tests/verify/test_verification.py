@@ -18,8 +18,8 @@ from flash_ticket.report.verification import written_verification
 from flash_ticket.verify.finding import FindingKind
 from flash_ticket.verify.left_behind import RecordParts
 from flash_ticket.verify.verification import verify
+from tests.support.declared.at_random.matrices import shops
 from tests.support.declared.json_values import Path, paths, put
-from tests.support.declared.matrices import shops
 from tests.support.declared.stacks import CASES, as_eks_makes_groups
 from tests.support.verify.standing import found, shop, standing, with_deployed, with_inventory
 

@@ -11,7 +11,7 @@ import yaml
 from typer.testing import CliRunner, Result
 
 from flash_ticket.cli.main import app
-from tests.support.declared.kubernetes_objects import deployment, from_app, pod, policy
+from tests.support.declared.kubernetes.objects import deployment, from_app, pod, policy
 
 ROOT = Path(__file__).parents[2]
 HTTP = {"name": "http", "containerPort": 8080}

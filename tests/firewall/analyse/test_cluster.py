@@ -12,7 +12,7 @@ from flash_ticket.firewall.analyse.workload import ContainerPort, PodNetwork
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.firewall.terms.ports import Protocol
 from flash_ticket.report.connections import lines
-from tests.support.declared.kubernetes_objects import deployment, namespace, pod, policy
+from tests.support.declared.kubernetes.objects import deployment, namespace, pod, policy
 
 TEMPLATE: dict[str, Any] = {
     "metadata": {"labels": {"app": "a"}},

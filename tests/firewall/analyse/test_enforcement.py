@@ -15,7 +15,7 @@ from flash_ticket.firewall.analyse.selection import HostNetwork
 from flash_ticket.firewall.terms.addresses import AddressRange
 from flash_ticket.firewall.terms.connections import words
 from flash_ticket.firewall.terms.ports import ALL_PORTS, NO_PORTS, PortSet, Protocol, tcp
-from tests.support.declared.random_clusters import INTERESTING_PORTS, RandomCluster, clusters
+from tests.support.declared.at_random.clusters import INTERESTING_PORTS, RandomCluster, clusters
 from tests.support.naive.naive_enforcement import Call, Enforcer, Running, passes
 from tests.support.naive.naive_evaluator import Address
 

@@ -8,7 +8,7 @@ from flash_ticket.firewall.analyse.cluster import cluster_from
 from flash_ticket.firewall.analyse.exposure import Exposure, exposure
 from flash_ticket.firewall.analyse.reachability import Reachability
 from flash_ticket.firewall.terms.verdict import Direction
-from tests.support.declared.kubernetes_objects import deployment, namespace, policy
+from tests.support.declared.kubernetes.objects import deployment, namespace, policy
 
 API, PAY = "shop/api[Deployment]", "shop/pay[Deployment]"
 ANYTHING: dict[str, Any] = {}

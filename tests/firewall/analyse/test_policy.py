@@ -7,7 +7,7 @@ import pytest
 from flash_ticket.firewall.analyse.cluster import cluster_from
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.firewall.terms.verdict import Direction
-from tests.support.declared.kubernetes_objects import policy
+from tests.support.declared.kubernetes.objects import policy
 
 
 def rules_of(**spec: Any) -> dict[Direction, int]:  # noqa: ANN401  # any field

@@ -10,7 +10,7 @@ from flash_ticket.firewall.terms.addresses import AddressRange
 from flash_ticket.firewall.terms.ports import ALL_PORTS, NO_PORTS, PortRange, PortSet, Protocol, tcp, udp
 from flash_ticket.firewall.terms.verdict import Direction, Layer, Outcome, RuleReference
 from flash_ticket.report.connections import lines
-from tests.support.declared.kubernetes_objects import (
+from tests.support.declared.kubernetes.objects import (
     deployment,
     from_app,
     namespace,

@@ -11,7 +11,7 @@ from flash_ticket.firewall.terms.addresses import AddressRange
 from flash_ticket.firewall.terms.connections import words
 from flash_ticket.firewall.terms.ports import NO_PORTS, PortRange, Protocol
 from flash_ticket.report.connections import lines
-from tests.support.declared.random_clusters import (
+from tests.support.declared.at_random.clusters import (
     INTERESTING_ADDRESSES,
     INTERESTING_PORTS,
     PROTOCOLS,

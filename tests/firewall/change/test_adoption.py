@@ -22,8 +22,8 @@ from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall, comp
 from flash_ticket.report.impact import impact_warnings
 from flash_ticket.traffic.flow_logs.athena import TABLE, description, saved_queries, stack_name
 from tests.support.declared.accounts import environment_of, shop_matrix
+from tests.support.declared.at_random.matrices import shops
 from tests.support.declared.described import Described, deployed, nothing_deployed
-from tests.support.declared.matrices import shops
 from tests.support.declared.owners import DEV
 
 NAME = stack_name(DEV)

@@ -18,8 +18,8 @@ from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall, comp
 from flash_ticket.firewall.terms.ports import MAX_PORT, PortRange, Protocol, tcp
 from flash_ticket.firewall.terms.verdict import Direction
 from tests.support.declared.accounts import environment_of, shop_matrix
+from tests.support.declared.at_random.matrices import shops
 from tests.support.declared.described import Described, deployed, nothing_deployed
-from tests.support.declared.matrices import shops
 from tests.support.declared.stacks import CASES
 
 

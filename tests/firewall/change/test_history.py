@@ -29,7 +29,7 @@ from flash_ticket.firewall.project import read_project
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.report.rollback import files_text, going_back_text, history_document, history_text
 from tests.support.declared.accounts import ROOT, STACKS, binding_content, shop_matrix
-from tests.support.declared.matrices import matrices
+from tests.support.declared.at_random.matrices import matrices
 from tests.support.declared.stacks import traffic_content
 
 NOW = datetime(2026, 11, 24, 3, tzinfo=UTC)

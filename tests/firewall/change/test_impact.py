@@ -15,8 +15,8 @@ from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall, comp
 from flash_ticket.firewall.terms.verdict import Layer
 from flash_ticket.report.impact import difference_text, impact_text, impact_warnings
 from tests.support.declared.accounts import binding_content, environment_of
+from tests.support.declared.at_random.matrices import shops
 from tests.support.declared.described import Described, deployed, nothing_deployed
-from tests.support.declared.matrices import shops
 from tests.support.declared.stacks import CASES, traffic_content
 
 NOTHING = "No connection is opened or closed."

@@ -16,8 +16,8 @@ from flash_ticket.firewall.declare.traffic_file import parse_matrix
 from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall, compile_firewall
 from flash_ticket.report.impact import impact_warnings
 from tests.support.declared.accounts import environment_of
+from tests.support.declared.at_random.matrices import shops
 from tests.support.declared.described import deployed, nothing_deployed
-from tests.support.declared.matrices import shops
 from tests.support.declared.stacks import CASES, traffic_content, two_namespaces
 
 Content = dict[str, Any]

@@ -22,8 +22,8 @@ from flash_ticket.firewall.terms.ports import PortRange, Protocol
 from flash_ticket.firewall.terms.verdict import Direction
 from flash_ticket.report.proof import proof_text
 from tests.support.declared.accounts import binding_content, environment_of
+from tests.support.declared.at_random.matrices import crowded_shops, rewritten, with_flow
 from tests.support.declared.big_shop import big_shop, big_shop_content
-from tests.support.declared.matrices import crowded_shops, rewritten, with_flow
 from tests.support.naive.naive_coarseness import by_place, count, may_stand_for, stood_for
 
 Shop = tuple[Matrix, Environment]

@@ -22,14 +22,14 @@ from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.firewall.terms.ports import Protocol
 from flash_ticket.firewall.terms.verdict import Direction
 from tests.support.declared.accounts import environment_of, shop_matrix
-from tests.support.declared.golden_file import compare, vpc_text
-from tests.support.declared.matrices import (
+from tests.support.declared.at_random.matrices import (
     environments,
     files_with_one_more_flow,
     rewritten,
     shops,
     traffic_files,
 )
+from tests.support.declared.golden_file import compare, vpc_text
 from tests.support.declared.stacks import CASES, traffic_content
 from tests.support.naive.naive_declaration import interface_may_receive, interface_may_send
 from tests.support.naive.naive_security_groups import Interface, Packet, enters, leaves

@@ -31,7 +31,7 @@ from flash_ticket.firewall.declare.traffic_file import parse_matrix
 from flash_ticket.firewall.prove.compiled_firewall import compile_firewall
 from flash_ticket.firewall.terms.notice import Notice
 from tests.support.declared.accounts import environment_of, shop_matrix
-from tests.support.declared.matrices import shops
+from tests.support.declared.at_random.matrices import shops
 
 
 def found(matrix: Matrix | None = None, **cluster: Any) -> dict[str, Notice]:  # noqa: ANN401 - fields of the cluster

@@ -19,7 +19,7 @@ from flash_ticket.firewall.prove.endpoint import before_restart
 from flash_ticket.firewall.terms.ports import NO_PORTS
 from flash_ticket.firewall.terms.verdict import Layer
 from tests.support.declared.accounts import binding_content, environment_of, shop_matrix
-from tests.support.declared.matrices import shops
+from tests.support.declared.at_random.matrices import shops
 
 Binding = dict[str, Any]
 

@@ -18,9 +18,15 @@ from flash_ticket.firewall.declare.traffic_file import parse_matrix
 from flash_ticket.firewall.terms.ports import Protocol, tcp
 from flash_ticket.firewall.terms.verdict import Direction
 from tests.support.declared.accounts import environment_of, shop_matrix
+from tests.support.declared.at_random.matrices import (
+    environments,
+    files_with_one_more_flow,
+    rewritten,
+    shops,
+    traffic_files,
+)
 from tests.support.declared.golden_file import compare, pods_text
-from tests.support.declared.kubernetes_schema import parsed_policy
-from tests.support.declared.matrices import environments, files_with_one_more_flow, rewritten, shops, traffic_files
+from tests.support.declared.kubernetes.schema import parsed_policy
 from tests.support.declared.stacks import CASES
 from tests.support.naive.naive_declaration import pod_layer_allows
 from tests.support.naive.naive_evaluator import Address, Pod, Question, passes

@@ -15,7 +15,7 @@ from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.firewall.terms.ports import tcp
 from tests.support.declared.accounts import environment_of, shop_matrix
-from tests.support.declared.matrices import shops
+from tests.support.declared.at_random.matrices import shops
 
 Shop = tuple[Matrix, Environment]
 

@@ -19,7 +19,7 @@ from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall, comp
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.firewall.terms.verdict import Layer
 from tests.support.declared.accounts import environment_of, shop_matrix
-from tests.support.declared.kubernetes_schema import parsed_policy
+from tests.support.declared.kubernetes.schema import parsed_policy
 
 NOW = datetime(2026, 11, 24, 3, tzinfo=UTC)
 HOSTILE = "</td><script>\x1b[31m{{ $labels }}\u202e: [*a, !!python/object:x {}]\n---\n=cmd|' /C calc'!A0"

@@ -18,8 +18,8 @@ from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.firewall.terms.ports import PortRange, Protocol, tcp, udp
 from flash_ticket.firewall.terms.verdict import Direction
 from tests.support.declared.accounts import environment_of, shop_matrix
+from tests.support.declared.at_random.matrices import matrices, rewritten, traffic_files
 from tests.support.declared.json_values import with_anything_anywhere
-from tests.support.declared.matrices import matrices, rewritten, traffic_files
 from tests.support.declared.stacks import traffic_content
 
 

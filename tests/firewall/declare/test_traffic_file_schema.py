@@ -11,8 +11,8 @@ from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.declare.traffic_file import declaration, parse_matrix
 from flash_ticket.firewall.terms.input_error import InputError
 from tests.support.declared.accounts import ROOT
+from tests.support.declared.at_random.matrices import matrices, traffic_files
 from tests.support.declared.json_values import put
-from tests.support.declared.matrices import matrices, traffic_files
 from tests.support.declared.stacks import traffic_content
 
 SCHEMA = json.loads((ROOT / "traffic.schema.json").read_text(encoding="utf-8"))

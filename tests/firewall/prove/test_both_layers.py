@@ -30,7 +30,7 @@ from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.firewall.terms.ports import ALL_PORTS, NO_PORTS, PortRange, PortSet, tcp, udp
 from flash_ticket.firewall.terms.verdict import Answer, Extent, Layer, Verdict
 from tests.support.declared.accounts import binding_content, environment_of, shop_matrix
-from tests.support.declared.matrices import blocks_of, shops, shops_beside_others, wide_shops
+from tests.support.declared.at_random.matrices import blocks_of, shops, shops_beside_others, wide_shops
 from tests.support.declared.stacks import CASES
 from tests.support.naive.naive_changes import addresses
 

@@ -19,7 +19,7 @@ from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.firewall.terms.ports import NO_PORTS, Protocol
 from flash_ticket.firewall.terms.verdict import Answer, Layer
 from tests.support.declared.accounts import binding_content, environment_of
-from tests.support.declared.domains import names, shops_with_domains
+from tests.support.declared.at_random.domains import names, shops_with_domains
 from tests.support.mutants.mutations import Compiled, compiled
 from tests.support.naive import naive_domains
 from tests.support.refusal import refusal

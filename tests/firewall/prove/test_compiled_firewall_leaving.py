@@ -15,7 +15,7 @@ from flash_ticket.firewall.prove.endpoint import before_restart
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.firewall.terms.ports import PortSet
 from tests.support.declared.accounts import binding_content, environment_of, shop_matrix
-from tests.support.declared.matrices import shops
+from tests.support.declared.at_random.matrices import shops
 
 
 def changing(left: Attachment) -> CompiledFirewall:

@@ -7,7 +7,7 @@ from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.prove.compiled_firewall import StoppedOnce, compile_firewall, stopped_once
 from flash_ticket.firewall.terms.ports import PortSet, tcp
 from flash_ticket.firewall.terms.verdict import Answer, Layer
-from tests.support.declared.matrices import shops
+from tests.support.declared.at_random.matrices import shops
 from tests.support.declared.stacks import CASES, as_eks_makes_groups
 
 

@@ -23,7 +23,7 @@ from flash_ticket.firewall.prove.endpoint import (
 )
 from flash_ticket.firewall.terms.addresses import AddressRange
 from flash_ticket.firewall.terms.verdict import Layer
-from tests.support.declared.matrices import shops
+from tests.support.declared.at_random.matrices import shops
 from tests.support.declared.stacks import CASES
 from tests.support.mutants.mutations import Compiled, compiled
 

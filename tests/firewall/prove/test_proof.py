@@ -19,7 +19,7 @@ from flash_ticket.firewall.prove.violation import Fault, Violation
 from flash_ticket.firewall.terms.ports import ALL_PORTS, PortRange, Protocol, tcp
 from flash_ticket.firewall.terms.verdict import Direction, Layer
 from tests.support.declared.accounts import environment_of
-from tests.support.declared.kinds import shops_of_all_kinds
+from tests.support.declared.at_random.kinds import shops_of_all_kinds
 from tests.support.declared.stacks import CASES, as_eks_makes_groups, traffic_content
 from tests.support.mutants.mutations import Compiled, compiled
 

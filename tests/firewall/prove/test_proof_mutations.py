@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from flash_ticket.firewall.bind.environment import Environment
 from flash_ticket.firewall.declare.matrix import Matrix
-from tests.support.declared.matrices import shops
+from tests.support.declared.at_random.matrices import shops
 from tests.support.declared.stacks import CASES
 from tests.support.mutants.judged_mutants import Judged, judged
 from tests.support.mutants.mutations import compiled, mutants

@@ -8,7 +8,7 @@ from flash_ticket.firewall.terms.addresses import AddressRange
 from flash_ticket.firewall.terms.changes import Change, ChangeKind, changes_between
 from flash_ticket.firewall.terms.connections import PartyName  # noqa: TC001  # spelled out in variables too
 from flash_ticket.firewall.terms.ports import ALL_PORTS, NO_PORTS, PortRange, PortSet, Protocol, tcp
-from tests.support.declared.random_clusters import RandomCluster, clusters
+from tests.support.declared.at_random.clusters import RandomCluster, clusters
 
 WEB, TLS = PortSet.of([tcp(80)]), PortSet.of([tcp(443)])
 

@@ -27,7 +27,7 @@ from lab.running.firewall_command import Ran, flash_firewall
 from lab.running.kubectl import kubectl
 from lab.running.lab import Lab
 from lab.running.program import copy_program
-from tests.support.declared.old_policies import FOLDER, LEFT, TAKEN, drafted_traffic
+from tests.support.declared.kubernetes.old_policies import FOLDER, LEFT, TAKEN, drafted_traffic
 from tests.support.engine.apis import NAMESPACE, REPOSITORY
 from tests.support.engine.rights import documented_deployer, left_over
 

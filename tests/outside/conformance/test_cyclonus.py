@@ -16,7 +16,7 @@ from flash_ticket.firewall.analyse.cluster import cluster_from
 from flash_ticket.firewall.analyse.reachability import Party, Reachability
 from flash_ticket.firewall.terms.addresses import AddressRange
 from flash_ticket.firewall.terms.ports import Protocol
-from tests.support.declared.random_clusters import INTERESTING_PORTS, PROTOCOLS, RandomCluster, clusters
+from tests.support.declared.at_random.clusters import INTERESTING_PORTS, PROTOCOLS, RandomCluster, clusters
 from tests.support.naive.cyclonus_oracle import Cyclonus
 from tests.support.naive.naive_evaluator import Pod
 

@@ -25,7 +25,7 @@ from flash_ticket.traffic.attribution.inventory_file import inventory_json
 from tests.support.command.flash_firewall import copy_project, run
 from tests.support.declared.accounts import ROOT
 from tests.support.declared.json_values import with_anything_anywhere
-from tests.support.declared.kubernetes_objects import deployment, from_app, namespace, owned_pod, pod, policy, to_app
+from tests.support.declared.kubernetes.objects import deployment, from_app, namespace, owned_pod, pod, policy, to_app
 from tests.support.hostile.harmless import EVERYTHING, assert_harmless, refusal
 from tests.support.hostile.recordings import AGENT_LINES, FLOW_LOG_TEXT, HUBBLE_LINES, LISTED
 from tests.support.traffic.incident import INVENTORY

@@ -21,7 +21,7 @@ from tests.support.command.recorded_stack import declared_now, record_stack
 from tests.support.declared.accounts import ROOT
 from tests.support.declared.json_values import Path as Place
 from tests.support.declared.json_values import paths, put
-from tests.support.declared.kubernetes_objects import deployment, from_app, namespace, pod, policy
+from tests.support.declared.kubernetes.objects import deployment, from_app, namespace, pod, policy
 from tests.support.hostile.forms import assert_harmless_in, verbs
 from tests.support.hostile.harmless import ATTACKS, EVERYTHING, assert_harmless, written
 from tests.support.hostile.recordings import AGENT_LINES, FLOW_LOG_TEXT, HUBBLE_LINES

@@ -18,7 +18,7 @@ from flash_ticket.firewall.prove.proof import Proof, prove
 from flash_ticket.firewall.terms.ports import listing
 from flash_ticket.report.picture.page import page
 from tests.support.declared.accounts import ROOT, environment_of, shop_matrix
-from tests.support.declared.matrices import shops
+from tests.support.declared.at_random.matrices import shops
 from tests.support.declared.stacks import CASES, as_eks_makes_groups
 
 HOSTILE = "</style><img src=x onerror='alert(1)'>&amp;"

@@ -19,7 +19,7 @@ from flash_ticket.report.picture.picture import flows_shown, neighbours, picture
 from flash_ticket.report.picture.style import DARK, LIGHT, Palette
 from flash_ticket.report.picture.text_width import width
 from tests.support.declared.accounts import ROOT, environment_of, shop_matrix
-from tests.support.declared.matrices import rewritten, shops
+from tests.support.declared.at_random.matrices import rewritten, shops
 from tests.support.declared.stacks import CASES, traffic_content
 from tests.support.report.drawn_diagram import Diagram, Rectangle
 

@@ -20,7 +20,7 @@ from flash_ticket.traffic.attribution.inventory import ClusterService, Inventory
 from flash_ticket.traffic.proposals.candidate import candidates
 from flash_ticket.traffic.proposals.draft import Draft, draft
 from flash_ticket.traffic.records.record import Disposition, Record
-from tests.support.declared.matrices import NOW, shops
+from tests.support.declared.at_random.matrices import NOW, shops
 from tests.support.traffic.incident import (
     ALB,
     API,

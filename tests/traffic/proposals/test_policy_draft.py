@@ -17,8 +17,8 @@ from flash_ticket.firewall.terms.ports import DNS_PORTS, PortSet, listing
 from flash_ticket.report.traffic.policy_draft import written_policy_draft
 from flash_ticket.traffic.proposals.policy_draft import PolicyDraft, draft_of_policies
 from tests.support.declared.accounts import ROOT, shop_matrix
-from tests.support.declared.kubernetes_objects import deployment, namespace
-from tests.support.declared.random_clusters import RandomCluster, clusters
+from tests.support.declared.at_random.clusters import RandomCluster, clusters
+from tests.support.declared.kubernetes.objects import deployment, namespace
 
 PREDECESSOR = ROOT.parent / "shared" / "predecessor"
 needs_predecessor = pytest.mark.skipif(

@@ -15,7 +15,7 @@ from flash_ticket.traffic.attribution.attribution import Conversation
 from flash_ticket.traffic.proposals.proposal import Proposal
 from flash_ticket.traffic.proposals.replay import LineKind, replay
 from flash_ticket.traffic.records.record import Disposition, Evidence
-from tests.support.declared.matrices import shops
+from tests.support.declared.at_random.matrices import shops
 from tests.support.traffic.recorded_traffic import attributed, every_flow, recordings, unchanged
 
 Shop = tuple[Matrix, Environment]

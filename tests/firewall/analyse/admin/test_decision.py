@@ -11,8 +11,8 @@ from flash_ticket.firewall.analyse.reachability import Party, Reachability
 from flash_ticket.firewall.terms.addresses import AddressRange
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.firewall.terms.ports import NO_PORTS, PortRange, PortSet, Protocol
-from tests.support.declared.random_admin_policies import AdministeredCluster, administered_clusters
-from tests.support.declared.random_clusters import PROTOCOLS
+from tests.support.declared.at_random.admin_policies import AdministeredCluster, administered_clusters
+from tests.support.declared.at_random.clusters import PROTOCOLS
 from tests.support.naive.naive_administrators import passes
 from tests.support.naive.naive_evaluator import Address, Question
 

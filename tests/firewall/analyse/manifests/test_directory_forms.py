@@ -13,7 +13,7 @@ from flash_ticket.firewall.analyse.cluster import cluster_from
 from flash_ticket.firewall.analyse.manifests.directory import read_cluster
 from flash_ticket.firewall.analyse.reachability import Reachability
 from flash_ticket.report.connections import lines
-from tests.support.declared.random_clusters import RandomCluster, clusters
+from tests.support.declared.at_random.clusters import RandomCluster, clusters
 
 Manifest = dict[str, Any]
 KINDS = {

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from flash_ticket.firewall.analyse.names.name_space import NameSpace
 from flash_ticket.firewall.terms.addresses import AddressRange, Family
-from tests.support.declared.domains import names, patterns
+from tests.support.declared.at_random.domains import names, patterns
 
 
 def is_of(pattern: str, name: str) -> bool:

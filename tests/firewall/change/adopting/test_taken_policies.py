@@ -23,7 +23,7 @@ from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.firewall.terms.verdict import Layer
 from tests.support.declared.described import nothing_deployed
-from tests.support.declared.old_policies import LEFT, TAKEN, old_policies, taking_over
+from tests.support.declared.kubernetes.old_policies import LEFT, TAKEN, old_policies, taking_over
 from tests.support.refusal import refusal
 from tests.support.verify.standing import shop
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 from flash_ticket.firewall.change.adopting.taking_over import left_over, taking_over
 from flash_ticket.report.taking_over import taking_over_text
 from tests.support.declared.described import nothing_deployed
-from tests.support.declared.old_policies import LEFT, TAKEN, old_policies
-from tests.support.declared.old_policies import taking_over as shop_of_the_folder
+from tests.support.declared.kubernetes.old_policies import LEFT, TAKEN, old_policies
+from tests.support.declared.kubernetes.old_policies import taking_over as shop_of_the_folder
 
 STANDS = nothing_deployed(foreign_policies=old_policies())
 LEFT_ALONE = tuple(each for each in old_policies() if each["metadata"]["name"] in LEFT)

@@ -19,7 +19,7 @@ from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.firewall.terms.ports import tcp
 from tests.support.alerts.alerted import alerted
 from tests.support.declared.accounts import shop_matrix
-from tests.support.declared.matrices import shops
+from tests.support.declared.at_random.matrices import shops
 from tests.support.declared.stacks import traffic_content, two_namespaces
 
 

@@ -22,7 +22,7 @@ from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.terms.ports import PortRange, Protocol
 from tests.support.alerts.pattern_reading import matches
 from tests.support.declared.accounts import environment_of, shop_matrix
-from tests.support.declared.matrices import shops
+from tests.support.declared.at_random.matrices import shops
 
 RECORD = {
     "version": "10",

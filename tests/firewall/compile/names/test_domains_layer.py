@@ -12,7 +12,7 @@ from flash_ticket.firewall.compile.names.domains_layer import DomainsKind, domai
 from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.declare.traffic_file import parse_matrix
 from tests.support.declared.accounts import ROOT
-from tests.support.declared.domains import shops_with_domains
+from tests.support.declared.at_random.domains import shops_with_domains
 
 DEFINITION = ROOT / "lab/kubernetes_api/objects/application_network_policy.yaml"
 

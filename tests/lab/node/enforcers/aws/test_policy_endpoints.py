@@ -15,7 +15,7 @@ from flash_ticket.firewall.analyse.reachability import Reachability
 from flash_ticket.firewall.terms.addresses import AddressRange
 from flash_ticket.firewall.terms.ports import Protocol
 from lab.node.enforcers.aws.policy_endpoints import MOST_ENTRIES, ClusterObjects, policy_endpoints
-from tests.support.declared.random_clusters import INTERESTING_PORTS, RandomCluster, clusters
+from tests.support.declared.at_random.clusters import INTERESTING_PORTS, RandomCluster, clusters
 
 Manifest = dict[str, Any]
 Specs = list[dict[str, Any]]

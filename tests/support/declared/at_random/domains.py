@@ -9,7 +9,7 @@ from flash_ticket.firewall.bind.environment import Environment
 from flash_ticket.firewall.declare.choices import CniName, Compute, DnsMode
 from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.declare.traffic_file import parse_matrix
-from tests.support.declared.matrices import NOW, environments, ports, traffic_files
+from tests.support.declared.at_random.matrices import NOW, environments, ports, traffic_files
 
 _LABELS = ("a", "b", "pay", "api-1", "x_y")
 _ENDS = ("example.com", "stripe.com", "b.stripe.com", "co.kr")

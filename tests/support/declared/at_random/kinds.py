@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from flash_ticket.firewall.bind.environment import Environment
 from flash_ticket.firewall.declare.choices import CniName, Compute, LoadBalancerGroup, LoadBalancerKind
 from flash_ticket.firewall.declare.matrix import Matrix
-from tests.support.declared.matrices import shops_beside_others
+from tests.support.declared.at_random.matrices import shops_beside_others
 
 
 @st.composite

@@ -11,7 +11,7 @@ from flash_ticket.firewall.declare.choices import Attachment, CniName, DnsMode, 
 from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.declare.traffic_file import parse_matrix
 from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall, compile_firewall
-from tests.support.declared.matrices import FRONT, PLACES, Content, environments, traffic_files
+from tests.support.declared.at_random.matrices import FRONT, PLACES, Content, environments, traffic_files
 
 _TELLING = ("app", "app.kubernetes.io/name")
 """The labels that distinguish random services."""

@@ -5,7 +5,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from tests.support.declared.random_clusters import (
+from tests.support.declared.at_random.clusters import (
     BLOCKS,
     INTERESTING_PORTS,
     NAMES,
