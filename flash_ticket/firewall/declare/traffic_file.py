@@ -281,16 +281,17 @@ def _own_namespace(file: TrafficFile, services: tuple[Service, ...], source: str
 def _shared_policies(file: TrafficFile, services: tuple[Service, ...], source: str) -> Iterator[InputError]:
     if any(entry.domains for entry in file.externals.values()):
         yield from names_of_domains_policies(services, source)
-    uses = Counter(name for service in services for _, name in service.policies)
+    first: dict[str, str] = {}
     for service in services:
         for direction, name in service.policies:
-            if uses[name] > 1:
+            if name in first:
                 yield InputError(
                     source,
                     f"services.{service.name}.policies.{direction}",
-                    f"the policy name {name} is used {uses[name]} times",
+                    f"{name} is already the policy for {first[name]}",
                     "Give each service and direction a policy name of its own",
                 )
+            first.setdefault(name, f"{direction} of {service.name}")
 
 
 def _shared_pods(_: TrafficFile, services: tuple[Service, ...], source: str) -> Iterator[InputError]:

@@ -76,8 +76,8 @@ def configuration(stack: str, settings: Mapping[str, Any], read: ReadOutputs | N
         raise InputError(
             stack_file(stack), BINDING_KEY, "this key is missing", "Add it, docs/getting-started.md lists what it holds"
         )
-    if isinstance(content, dict) and content.keys() == {"secure"}:
-        raise encrypted_binding(stack)
+    if encrypted := next(_encrypted(content, BINDING_KEY), None):
+        raise encrypted_binding(stack, encrypted)
     return StackConfiguration(
         stack,
         parse_binding(content, stack, read),
@@ -90,13 +90,25 @@ def configuration(stack: str, settings: Mapping[str, Any], read: ReadOutputs | N
     )
 
 
-def encrypted_binding(stack: str) -> InputError:
-    """Return the mistake of a stack with an encrypted binding."""
+def encrypted_binding(stack: str, key: str = BINDING_KEY) -> InputError:
+    """Return the mistake of a stack with an encrypted binding, or an encrypted value at a key of it."""
     problem, remedy = (
         "it is encrypted, and it is recorded in plain text",
         "Write it in plain text: nothing in it is a secret",
     )
-    return InputError(stack_file(stack), BINDING_KEY, problem, remedy)
+    return InputError(stack_file(stack), key, problem, remedy)
+
+
+def _encrypted(content: object, key: str) -> Iterator[str]:
+    """Yield the keys of encrypted values, which Pulumi writes as a mapping with the one key ``secure``."""
+    if isinstance(content, dict):
+        if content.keys() == {"secure"}:
+            yield key
+        for name, value in content.items():
+            yield from _encrypted(value, f"{key}.{name}")
+    elif isinstance(content, list):
+        for number, value in enumerate(content):
+            yield from _encrypted(value, f"{key}[{number}]")
 
 
 _KUBECONFIG = "kubernetes:kubeconfig"

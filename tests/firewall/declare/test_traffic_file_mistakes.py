@@ -191,8 +191,8 @@ MISTAKES = [
         ("externals.alb.namespace: flash-ticket is the firewalled namespace itself. Declare alb under "
         "services instead.")),
     ("a policy's name used twice", "02-allow-api-from-gateway", "01-allow-gateway-from-alb",
-        ("services.api.policies.ingress: the policy name 01-allow-gateway-from-alb is used 2 times. Give each "
-        "service and direction a policy name of its own.")),
+        ("services.gateway.policies.ingress: 01-allow-gateway-from-alb is already the policy for ingress of api. Give "
+        "each service and direction a policy name of its own.")),
     ("a policy's name that Kubernetes refuses", "02-allow-api-from-gateway", "allow_api",
         ("services.api.policies.ingress: 'allow_api' is not an object name that Kubernetes accepts. Use "
         "lowercase letters, digits, dashes and dots.")),

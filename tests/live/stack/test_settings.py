@@ -97,6 +97,18 @@ def test_other_encrypted_settings_are_refused(tmp_path: Path, key: str) -> None:
     )
 
 
+def test_an_encrypted_value_in_the_binding_is_refused_at_its_key(tmp_path: Path) -> None:
+    for key, binding in (
+        (BINDING_KEY, ENCRYPTED),
+        (f"{BINDING_KEY}.vpc", {**binding_content("dev"), "vpc": ENCRYPTED}),
+    ):
+        assert re.match(
+            rf"Pulumi\.dev\.yaml: {key}: it is encrypted, and it is recorded in plain text\. Write it in plain text: "
+            r"nothing in it is a secret\. See line \d+\.$",
+            refusal(tmp_path, **{BINDING_KEY: binding}),
+        )
+
+
 @pytest.mark.parametrize(
     ("settings", "line"),
     [
