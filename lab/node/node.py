@@ -13,7 +13,7 @@ import yaml
 from lab.enclosure.enclosure import NAME
 from lab.enclosure.mounts import RUN, mount_all
 from lab.kubernetes_api.rest import KubernetesEndpoint
-from lab.node import images, settings
+from lab.node import images, plugins, settings
 from lab.node.addresses import Addresses
 from lab.node.api import Api, Object
 from lab.node.certificates import write_client
@@ -127,9 +127,8 @@ class Node:
         self._programs.done("api")
         self._load_images()
         self._programs.done("images")
-        settings.CNI_BINARIES.mkdir(parents=True, exist_ok=True)
         settings.CNI_SETTINGS.mkdir(parents=True, exist_ok=True)  # containerd makes it, too
-        shutil.copy(_LOOPBACK_PLUGIN, settings.CNI_BINARIES)
+        plugins.install(_LOOPBACK_PLUGIN)
         self._enforcing = self._enforcing_on(Site(self._programs, self.api, self.kubeconfig, self.addresses))
         self._enforcing.before_kubelet()
         self._kubelet()

@@ -6,7 +6,6 @@ L7 rules only those about DNS work.
 
 import http.client
 import os
-import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ import yaml
 
 from lab.enclosure import cgroups
 from lab.enclosure.enclosure import NAME
-from lab.node import settings
+from lab.node import plugins, settings
 from lab.node.enforcers.cilium_settings import EXPORT, HEALTH_PORT, CiliumSettings, fixed_arguments
 from lab.node.enforcers.enforcing import Site
 from lab.node.programs import NodeError, write
@@ -55,7 +54,7 @@ class Cilium:
         for command in _VPC:
             subprocess.run(command.split(), check=True)  # noqa: S603 - the lines above
         self._define()
-        shutil.copy(self.site.programs.toolchain.path(_PLUGIN), settings.CNI_BINARIES)
+        plugins.install(self.site.programs.toolchain.path(_PLUGIN))
 
     def after_kubelet(self) -> None:
         """Give the node its range of addresses, and start the agent."""

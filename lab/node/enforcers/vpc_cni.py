@@ -1,11 +1,10 @@
 """The network plugin of AWS and kube-proxy, which serve every enforcer but Cilium."""
 
-import shutil
 import socket
 from ipaddress import IPv4Address
 
 from lab.enclosure.mounts import RUN
-from lab.node import settings
+from lab.node import plugins, settings
 from lab.node.enforcers.aws.agent import SOCKET
 from lab.node.enforcers.enforcing import Site
 from lab.node.programs import write
@@ -21,7 +20,7 @@ def install(site: Site, mode: str) -> None:
 
 def add_plugin(site: Site) -> None:
     """Install the plugin; from then on pods can start."""
-    shutil.copy(site.programs.toolchain.path("aws-cni"), settings.CNI_BINARIES)
+    plugins.install(site.programs.toolchain.path("aws-cni"))
     write("cni/net.d/10-aws.conflist", settings.network_plugins())
 
 

@@ -23,6 +23,7 @@ from tests.support.vpc.accounts import (
     allow,
     interface,
 )
+from tests.support.vpc.judging import judging
 from tests.support.vpc.network import Network, lacking, network
 from tests.support.vpc.packets import PATIENCE_SECONDS, Call, Said, carries, connection, first_packet
 
@@ -56,13 +57,13 @@ def _router(hosts: Network) -> Iterator[None]:
 
 def said(hosts: Network, held: Account, port: int = 80, family: int = 4) -> Said:
     """Return what the interfaces say of a connection from a to b."""
-    with Judge(lambda: held, NO_PODS) as judge:
+    with judging(lambda: held, NO_PODS) as judge:
         return first_packet(judge, hosts, Call("a", "b", port, family))
 
 
 def test_every_packet_of_a_connection_is_counted_at_both_interfaces(hosts: Network) -> None:
     rules = (ALL_OUT, allow("sg-b", IN, TCP, (80, 80), "10.0.1.0/24"))
-    with Judge(lambda: account(HOSTS, rules), NO_PODS) as judge:
+    with judging(lambda: account(HOSTS, rules), NO_PODS) as judge:
         begun = time.time()
         caller, called = connection(hosts, "a", "b", 80)
         port = caller.getsockname()[1]
@@ -141,7 +142,7 @@ def test_a_rule_for_every_ipv4_address_says_nothing_of_ipv6(hosts: Network) -> N
 
 def test_an_address_without_an_interface_has_no_judge(hosts: Network) -> None:
     rules = (ALL_OUT,)
-    with Judge(lambda: account(HOSTS, rules), NO_PODS) as judge:
+    with judging(lambda: account(HOSTS, rules), NO_PODS) as judge:
         assert first_packet(judge, hosts, Call("a", "outside", 443)) == {("eni-a", OUT): ACCEPT}
         assert first_packet(judge, hosts, Call("outside", "a", 443)) == {("eni-a", IN): REJECT}
 
@@ -166,7 +167,7 @@ def service() -> Iterator[str]:
 
 def test_a_connection_to_a_service_is_judged_as_one_to_its_pod(hosts: Network, service: str) -> None:
     rules = (allow("sg-a", OUT, TCP, (8080, 8080), f"{B}/32"), allow("sg-b", IN, TCP, (8080, 8080), f"{A}/32"))
-    with Judge(lambda: account(HOSTS, rules), NO_PODS) as judge:
+    with judging(lambda: account(HOSTS, rules), NO_PODS) as judge:
         assert first_packet(judge, hosts, Call("a", service, 80)) == ACCEPTED
         with hosts.socket("b", packets.TCP, 4, 8080) as listener, hosts.socket("a", packets.TCP) as caller:
             listener.listen()
@@ -179,7 +180,7 @@ def test_a_connection_to_a_service_is_judged_as_one_to_its_pod(hosts: Network, s
 
 def test_a_change_of_nothing_writes_nothing_and_a_change_is_followed(hosts: Network) -> None:
     held = Changing(account(HOSTS, (ALL_OUT,)))
-    with Judge(held, NO_PODS, poll=0.02) as judge:
+    with judging(held, NO_PODS, poll=0.02) as judge:
         written, read = judge.written, held.reads
         while held.reads < read + 3:
             time.sleep(0.01)
@@ -192,7 +193,7 @@ def test_a_change_of_nothing_writes_nothing_and_a_change_is_followed(hosts: Netw
 
 
 def test_what_was_rejected_can_be_asked_for_within_a_window(hosts: Network) -> None:
-    with Judge(lambda: account(HOSTS, (ALL_OUT,)), NO_PODS) as judge:
+    with judging(lambda: account(HOSTS, (ALL_OUT,)), NO_PODS) as judge:
         with hosts.socket("a", packets.UDP) as caller:
             caller.sendto(b"x", (B, 53))
             while not (rejected := judge.rejected()):
@@ -204,7 +205,7 @@ def test_what_was_rejected_can_be_asked_for_within_a_window(hosts: Network) -> N
 
 
 def test_nothing_is_judged_after_the_end(hosts: Network) -> None:
-    with Judge(lambda: account(HOSTS, ()), NO_PODS):
+    with judging(lambda: account(HOSTS, ()), NO_PODS):
         pass
     ends = connection(hosts, "a", "b", 80)
     assert carries(ends)
@@ -213,7 +214,7 @@ def test_nothing_is_judged_after_the_end(hosts: Network) -> None:
 
 
 def asked_until_it_fails(read: Callable[[], Account]) -> None:
-    with Judge(read, NO_PODS, poll=0.01) as judge:
+    with judging(read, NO_PODS, poll=0.01) as judge:
         end = time.monotonic() + PATIENCE_SECONDS
         while time.monotonic() < end:
             judge.rejected()

@@ -8,9 +8,9 @@ import pytest
 
 from lab.node.network import entered
 from lab.vpc.counted import Action, Direction, Window
-from lab.vpc.judge import Judge
 from tests.support.vpc import packets
 from tests.support.vpc.accounts import ANY, NO_PODS, TCP, UDP, Changing, account, allow, interface
+from tests.support.vpc.judging import judging
 from tests.support.vpc.network import Network, lacking, network
 
 SENDER, RECEIVER = "10.0.1.21", "10.0.1.22"
@@ -41,7 +41,7 @@ def test_no_packet_is_lost_or_counted_twice_while_windows_end_and_rules_change(h
     held = Changing(HELD)
     windows: list[Window] = []
     rounds = 0
-    with Judge(held, NO_PODS, poll=1000) as judge, hosts.socket("a", packets.UDP) as sender:
+    with judging(held, NO_PODS, poll=1000) as judge, hosts.socket("a", packets.UDP) as sender:
 
         def send() -> None:
             nonlocal rounds
@@ -75,7 +75,7 @@ def test_no_packet_is_lost_or_counted_twice_while_windows_end_and_rules_change(h
 
 def test_a_window_names_the_interfaces_that_stood_during_it(hosts: Network) -> None:
     held = Changing(HELD)
-    with Judge(held, NO_PODS, poll=1000) as judge, hosts.socket("a", packets.UDP) as sender:
+    with judging(held, NO_PODS, poll=1000) as judge, hosts.socket("a", packets.UDP) as sender:
         sender.sendto(b"x", (RECEIVER, 5000))
         while not (first := judge.window()).counted:
             pass

@@ -15,6 +15,7 @@ from lab.vpc.counted import Action, Counted, Direction
 from lab.vpc.judge import Judge
 from lab.vpc.pods import Placement, PodMode, Pods, SourceTranslation
 from tests.support.vpc.accounts import ANY, NODE, account, allow, interface
+from tests.support.vpc.judging import judging
 from tests.support.vpc.network import Network, lacking, network
 from tests.support.vpc.packets import Call, carries, connection, first_packet
 
@@ -96,7 +97,7 @@ def _router(hosts: Network) -> Iterator[None]:
 def test_a_packet_meets_the_interfaces_that_the_documentation_says(
     hosts: Network, pods: Pods, cases: dict[str, str]
 ) -> None:
-    with Judge(lambda: HELD, pods) as judge:
+    with judging(lambda: HELD, pods) as judge:
         met = {way: judges(judge, hosts, way) for way in {**ALWAYS, **cases}}
     assert met == {**ALWAYS, **cases}
 
@@ -114,7 +115,7 @@ def test_what_leaves_through_the_node_has_its_address_and_its_answers_come_back(
     """The node's interface never sees the address of a pod whose source the node translates."""
     held = replace(HELD, rules=(allow("sg-node", OUT, 6, (443, 443), ANY),))
     caller = "own" if mode is PodMode.STANDARD else "shared"
-    with Judge(lambda: held, replace(PODS, mode=mode)) as judge:
+    with judging(lambda: held, replace(PODS, mode=mode)) as judge:
         ends = connection(hosts, caller, "outside", 443)
         with ends[0], ends[1]:
             assert carries(ends)
@@ -132,13 +133,13 @@ def addresses(counted: Counted) -> tuple[str, str]:
 
 def test_the_groups_of_the_node_say_no_to_what_leaves_through_it(hosts: Network) -> None:
     held = replace(HELD, rules=(allow("sg-own", OUT, None, None, ANY),))
-    with Judge(lambda: held, replace(PODS, mode=PodMode.STANDARD)) as judge:
+    with judging(lambda: held, replace(PODS, mode=PodMode.STANDARD)) as judge:
         assert first_packet(judge, hosts, Call("own", "outside", 80)) == {("eni-node", OUT): Action.REJECT}
 
 
 def test_pods_without_an_interface_have_no_judge_if_the_account_knows_none_of_the_node(hosts: Network) -> None:
     held = replace(HELD, interfaces=tuple(each for each in HELD.interfaces if each.identifier != "eni-node"), rules=())
-    with Judge(lambda: held, PODS) as judge:
+    with judging(lambda: held, PODS) as judge:
         assert first_packet(judge, hosts, Call("shared", "outside", 80)) == {}
         assert first_packet(judge, hosts, Call("shared", "own", 80)) == {("eni-own", IN): Action.REJECT}
 
@@ -146,7 +147,7 @@ def test_pods_without_an_interface_have_no_judge_if_the_account_knows_none_of_th
 def test_the_group_of_the_nodes_as_a_source_means_the_pods_without_an_interface(hosts: Network) -> None:
     to_db = allow("sg-db", IN, 6, (80, 80), "sg-node")
     out = tuple(each for each in HELD.rules if each.direction is OUT)
-    with Judge(lambda: replace(HELD, rules=(*out, to_db)), PODS) as judge:
+    with judging(lambda: replace(HELD, rules=(*out, to_db)), PODS) as judge:
         said = {name: first_packet(judge, hosts, Call(name, "db", 80)) for name in ("shared", "node", "own")}
     assert {name: each["eni-db", IN] for name, each in said.items()} == {
         "shared": Action.ACCEPT,

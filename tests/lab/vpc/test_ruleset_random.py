@@ -17,6 +17,7 @@ from lab.vpc.counted import Action, Direction
 from lab.vpc.judge import Judge
 from tests.support.vpc import packets
 from tests.support.vpc.accounts import ANY, ANY_SIXTH, NO_PODS, Changing, account, allow, interface
+from tests.support.vpc.judging import judging
 from tests.support.vpc.network import Network as Hosts
 from tests.support.vpc.network import lacking, network
 from tests.support.vpc.packets import PATIENCE_SECONDS
@@ -116,7 +117,7 @@ def hosts() -> Iterator[Hosts]:
 def test_packets_pass_as_a_naive_reading_of_the_rules_says(hosts: Hosts) -> None:
     """The judge follows from account to account; each is tried by one packet of each kind between all hosts."""
     held = Changing(account((), ()))
-    with entered(hosts.router), Judge(held, NO_PODS, poll=1000) as judge:
+    with entered(hosts.router), judging(held, NO_PODS, poll=1000) as judge:
 
         @settings(
             max_examples=24,

@@ -15,8 +15,8 @@ import pytest
 from lab.node.network import entered
 from lab.vpc.account import Account, Rule
 from lab.vpc.counted import Action, Direction
-from lab.vpc.judge import Judge
 from tests.support.vpc.accounts import ANY, ICMP, NO_PODS, TCP, UDP, Changing, account, allow, interface
+from tests.support.vpc.judging import judging
 from tests.support.vpc.network import Network, lacking, network
 from tests.support.vpc.packets import UDP as DATAGRAMS
 from tests.support.vpc.packets import Call, carries, connection, first_packet
@@ -58,7 +58,7 @@ def server(*rules: Rule) -> Account:
 def goes_on(hosts: Network, port: int, before: Account, after: Account) -> bool:
     """Return whether a connection of the client to the server goes on after a change."""
     held = Changing(before)
-    with Judge(held, NO_PODS) as judge:
+    with judging(held, NO_PODS) as judge:
         ends = connection(hosts, "client", "server", port)
         with ends[0], ends[1]:
             assert carries(ends)
@@ -74,7 +74,7 @@ def test_responses_flow_out_regardless_of_outbound_rules(hosts: Network) -> None
 
 def test_responses_flow_in_regardless_of_inbound_rules(hosts: Network) -> None:
     """The guide goes on: "and vice versa"."""
-    with Judge(lambda: server(NEAR_OUT), NO_PODS):
+    with judging(lambda: server(NEAR_OUT), NO_PODS):
         ends = connection(hosts, "server", "client", SSH)
         with ends[0], ends[1]:
             assert carries(ends)
@@ -91,7 +91,7 @@ def test_a_tracked_connection_goes_on_without_its_rule(hosts: Network, back: tup
 
 def test_a_new_connection_needs_the_rule_that_was_removed(hosts: Network) -> None:
     held = Changing(server(SSH_FROM_CLIENT))
-    with Judge(held, NO_PODS) as judge:
+    with judging(held, NO_PODS) as judge:
         assert first_packet(judge, hosts, Call("client", "server", SSH)) == {("eni-b", IN): Action.ACCEPT}
         held.remove(SSH_FROM_CLIENT)
         judge.settle()
@@ -139,9 +139,9 @@ def test_other_groups_on_an_interface_do_not_cut_what_is_tracked(hosts: Network)
 
 
 def test_what_stood_before_the_imitation_goes_on(hosts: Network) -> None:
-    with Judge(lambda: server(SSH_FROM_CLIENT), NO_PODS):
+    with judging(lambda: server(SSH_FROM_CLIENT), NO_PODS):
         ends = connection(hosts, "client", "server", SSH)
-    with ends[0], ends[1], Judge(server, NO_PODS):
+    with ends[0], ends[1], judging(server, NO_PODS):
         assert carries(ends)
 
 
@@ -168,21 +168,21 @@ def ping(hosts: Network, source: str, target: str) -> bool:
 def test_icmp_is_always_tracked(hosts: Network) -> None:
     """The guide: "ICMP traffic is always tracked, regardless of rules": its responses need no rule."""
     echo = allow("sg-b", OUT, ICMP, (8, 0), ANY)
-    with Judge(lambda: server(echo), NO_PODS):
+    with judging(lambda: server(echo), NO_PODS):
         assert ping(hosts, "server", "client")
         assert not ping(hosts, "client", "server")
 
 
 @pytest.mark.parametrize(("types", "answered"), [((8, 0), True), (None, True), ((13, 0), False)])
 def test_a_rule_for_icmp_names_type_and_code(hosts: Network, types: tuple[int, int] | None, *, answered: bool) -> None:
-    with Judge(lambda: server(allow("sg-b", IN, ICMP, types, ANY)), NO_PODS):
+    with judging(lambda: server(allow("sg-b", IN, ICMP, types, ANY)), NO_PODS):
         assert ping(hosts, "client", "server") is answered
 
 
 def test_an_answer_over_udp_needs_no_rule_and_a_call_does(hosts: Network) -> None:
     query = allow("sg-b", OUT, UDP, (53, 53), CLIENTS)
     with (
-        Judge(lambda: server(query), NO_PODS) as judge,
+        judging(lambda: server(query), NO_PODS) as judge,
         hosts.socket("server", DATAGRAMS) as asking,
         hosts.socket("client", DATAGRAMS, 4, 53) as resolver,
         hosts.socket("other", DATAGRAMS, 4, 53) as stranger,
@@ -201,7 +201,7 @@ def test_an_answer_over_udp_needs_no_rule_and_a_call_does(hosts: Network) -> Non
 def test_the_answer_that_nobody_listens_needs_no_rule(hosts: Network) -> None:
     """The kernel relates the ICMP message to the flow that it is about."""
     with (
-        Judge(lambda: server(allow("sg-b", OUT, UDP, None, ANY)), NO_PODS),
+        judging(lambda: server(allow("sg-b", OUT, UDP, None, ANY)), NO_PODS),
         hosts.socket("server", DATAGRAMS) as asking,
     ):
         asking.connect((CLIENT, 9))
@@ -216,7 +216,7 @@ def test_of_other_protocols_the_address_and_the_number_are_tracked(hosts: Networ
     What the other host sends of its own accord then is "regarded as response traffic".
     """
     number = 253
-    with Judge(lambda: server(allow("sg-b", OUT, number, None, ANY)), NO_PODS) as judge:
+    with judging(lambda: server(allow("sg-b", OUT, number, None, ANY)), NO_PODS) as judge:
         with entered(hosts.hosts["server"]):
             inner = socket.socket(socket.AF_INET, socket.SOCK_RAW, number)
         with entered(hosts.hosts["client"]):
@@ -233,7 +233,7 @@ def test_of_other_protocols_the_address_and_the_number_are_tracked(hosts: Networ
 
 def test_idle_flows_are_tracked_as_long_as_the_guide_says(hosts: Network) -> None:
     """The guide: "Idle connection tracking timeout"; and 600 seconds for other protocols."""
-    with Judge(server, NO_PODS):
+    with judging(server, NO_PODS):
         names = ("tcp_timeout_established", "udp_timeout", "udp_timeout_stream", "generic_timeout")
         read = [int(Path(f"/proc/sys/net/netfilter/nf_conntrack_{name}").read_text()) for name in names]
     assert read == [5 * 24 * 60 * 60, 30, 180, 600]
