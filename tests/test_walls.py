@@ -353,7 +353,7 @@ def test_a_file_holds_one_idea_on_400_lines(path: Path) -> None:
 
 
 def rooms() -> list[Path]:
-    return sorted({path.parent for path in files(*PRODUCT)})
+    return sorted({path.parent for path in files(*PRODUCT, "lab")})
 
 
 @every(rooms())
