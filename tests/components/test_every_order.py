@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from flash_ticket.firewall.change.deployed import Deployed
 from flash_ticket.firewall.change.interruption import interruptions
 from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall, compile_firewall
-from flash_ticket.firewall.prove.endpoint import before_restart
+from flash_ticket.firewall.prove.endpoint import before_restart, without_shared_group
 from lab.recording.journal import Write
 from tests.support.declared.at_random.matrix_pairs import FirewallPair, firewall_pairs, firewalls
 from tests.support.declared.described import deployed, nothing_deployed
@@ -55,7 +55,7 @@ def moved_between(pair: FirewallPair) -> set[str]:
     """Return the services that are in another namespace afterwards; the preview says what is open there."""
     before, after = ({each.name: each.namespace for each in side.matrix.services} for side in (pair.before, pair.after))
     moved = {name for name in before.keys() & after.keys() if before[name] != after[name]}
-    return {*moved, *map(before_restart, moved)}
+    return {*moved, *map(before_restart, moved), *map(without_shared_group, moved)}
 
 
 @settings(phases=WITHOUT_SHRINKING)
