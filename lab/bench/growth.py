@@ -1,6 +1,6 @@
 """How the main job grows: the whole life of made-up shops on the lab, beside the same resources written by hand.
 
-    python -m lab.bench.growth [--sizes 3,30,prod] [--runs 1] [--pairs 1] [--until preview] [--noted FILE]
+    python -m lab.bench.growth [--sizes 3,30,100,300,prod] [--runs 1] [--pairs 1] [--until preview] [--noted FILE]
 
 Each run previews, deploys, previews again, changes one flow and destroys. Both programs take each step in turn, each in
 an environment of its own: ours in dev, the other in prod. They also begin in turn. The other one is flat: it declares
@@ -231,14 +231,17 @@ def life(lab: Lab, size: str, folder: Path, steps: Sequence[str] = STEPS, pairs:
 def main() -> None:
     """Print a row for each step of each size, ours beside the one by hand."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sizes", default="3,30", help="numbers of services (large ones take long), or prod")
+    parser.add_argument("--sizes", default="3,30,100,300", help="numbers of services, or prod")
     parser.add_argument("--runs", type=int, default=1, help="whole lives, each on a lab of its own")
     parser.add_argument("--pairs", type=int, default=1, help="how often a run takes the steps that can be repeated")
     parser.add_argument(
         "--until", choices=STEPS, default=DESTROY, help="the last step; after preview, nothing is changed"
     )
     parser.add_argument(
-        "--checkpoints", choices=[each.name for each in Checkpoints], default=Checkpoints.EACH_STEP.name
+        "--checkpoints",
+        choices=[each.name for each in Checkpoints],
+        default=Checkpoints.AT_THE_END.name,
+        help="when the engine writes its state; EACH_STEP, as outside, takes it ten times as long for 100 services",
     )
     parser.add_argument("--noted", type=Path, help="a file: each pair is added to it, and the table is of all in it")
     asked = parser.parse_args()
