@@ -1,7 +1,6 @@
 """The options of this project's tests."""
 
 import os
-import signal
 from collections.abc import Iterator
 
 import pytest
@@ -9,6 +8,7 @@ from hypothesis import HealthCheck, settings
 from xdist.remote import Producer
 from xdist.workermanage import WorkerController
 
+from lab.running.interrupts import take_interrupts
 from lab.running.lab import Checkpoints, Lab
 from tests.support.engine.judgement import Count, count, judgement
 from tests.support.workers import Stories, order
@@ -28,10 +28,7 @@ _counts_of_workers: list[Count] = []
 
 
 def pytest_configure() -> None:
-    # A shell starts background jobs that ignore interrupts; processes that tests start and interrupt would ignore them
-    # too.
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    take_interrupts()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

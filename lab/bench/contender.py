@@ -3,7 +3,6 @@
 import ctypes
 import os
 import resource
-import signal
 import sys
 from contextlib import suppress
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from lab.running.aws_session import aws_client
 from lab.running.engine import Engine, Result
+from lab.running.interrupts import take_interrupts
 from lab.running.lab import Lab
 
 PREVIEW, UP, PREVIEW_AGAIN, ONE_FLOW, DESTROY = "preview", "up", "preview again", "one flow changed", "destroy"
@@ -95,10 +95,7 @@ class Contender:
 
 def prepare(lab: Lab) -> None:
     """Make a lab and this process ready for fair measurements."""
-    # A shell starts background jobs that ignore interrupts. The engine interrupts what runs the program, and would wait
-    # five seconds for it each time.
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    take_interrupts()
     if sys.platform == "linux":  # an engine leaves its providers behind, and the kernel counts only children
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
     for service, question in _FIRST_QUESTIONS.items():
