@@ -3,7 +3,6 @@
 Each mistake in the input is a line on stderr.
 """
 
-import gc
 import os
 import sys
 import traceback
@@ -48,7 +47,6 @@ def ends_in_status(verb: Callable[Arguments, ExitStatus]) -> Callable[Arguments,
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, TextIOWrapper):
                 stream.reconfigure(errors="backslashreplace")  # names may hold characters that a terminal lacks
-        gc.disable()  # a verb keeps all that it reads; searching that for garbage doubles its time
         try:
             status = verb(*args, **kwargs)
             sys.stdout.flush()
@@ -68,8 +66,6 @@ def ends_in_status(verb: Callable[Arguments, ExitStatus]) -> Callable[Arguments,
         except Exception as error:  # noqa: BLE001 - exit 1 would mean that the proof does not hold
             sys.stderr.write(f"error: {unforeseen(error)}\n")
             status = ExitStatus.UNFORESEEN
-        finally:
-            gc.enable()
         raise typer.Exit(status)
 
     return run

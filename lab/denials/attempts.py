@@ -87,6 +87,11 @@ def tried(some: Sequence[Call], seconds: float = _SECONDS) -> list[Answer]:
     return attempt_all([Attempt(each.source.namespace, each.called, each.port) for each in some], seconds)
 
 
+def denials(stopped: Iterable[Call]) -> int:
+    """Return how many denials a listing has for connections that are stopped: one for each pair of ends and port."""
+    return len({(call.source.name, call.destination.name, call.port) for call in stopped})
+
+
 def _between(shop: Shop, source: End, destination: End) -> Iterator[Call]:
     flows = [flow for flow in shop.matrix.flows if (flow.source, flow.target) == (source.name, destination.name)]
     declared = {port for flow in flows for port in flow.ports}

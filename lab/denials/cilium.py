@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from flash_ticket.firewall.compile.alerts.alert import Alert
-from lab.denials.attempts import Call, calls, tried
+from lab.denials.attempts import Call, calls, denials, tried
 from lab.denials.domain_names import NamesTried
 from lab.denials.exported import copied, counted, followed, seconds
 from lab.denials.follower import Follower, denied
@@ -201,7 +201,7 @@ class _Story:
         time.sleep(_SCRAPES_SECONDS)
         return {
             **self._attempts(every, answers),
-            "listed": self._denied(engine, begun, len(self._undeclared(every)), "--audit"),
+            "listed": self._denied(engine, begun, denials(self._undeclared(every)), "--audit"),
             "verify": self._flash_firewall(engine, "verify --output json"),
             "states": alerting.states(),
             "firing": _fired(alerting),
@@ -244,7 +244,7 @@ class _Story:
         time.sleep(1)  # what was denied before is from an earlier second than what the command is asked about
         begun, every = _now(), calls(self.shop)
         answers = tried(every)
-        listed = self._denied(engine, begun, len(self._undeclared(every)))
+        listed = self._denied(engine, begun, denials(self._undeclared(every)))
         return {**self._attempts(every, answers), "listed": listed, "values": self._values(alerting)}
 
     def _values(self, alerting: Prometheus) -> dict[str, float]:
@@ -309,7 +309,7 @@ class _Story:
         return [each for each in every if not each.is_declared]
 
     def _denied(self, engine: Engine, since: str, expected: int, *options: str) -> dict[str, Any]:
-        """Ask the command until it lists as many denials as there were undeclared attempts, or time is over."""
+        """Ask the command until it lists as many denials as are expected, or time is over."""
         end = time.monotonic() + _LATE_SECONDS
         while True:
             files = copied()

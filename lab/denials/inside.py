@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from flash_ticket.firewall.compile.alerts.alert import Alert
-from lab.denials.attempts import Call, calls, tried
+from lab.denials.attempts import Call, calls, denials, tried
 from lab.denials.follower import Follower, denied
 from lab.denials.prometheus import Prometheus, PrometheusEndedError
 from lab.denials.watched import STACK, alerting_on, deployed, metrics_of, rings, rule_groups
@@ -41,6 +41,7 @@ _EVALUATIONS_SECONDS = 5.0
 _LATE_SECONDS = 60.0
 _MEASURED = 3
 _ONE_PACKET_SECONDS = 0.3
+_ROUND_SECONDS = 0.5
 
 
 def main() -> int:
@@ -80,6 +81,7 @@ def _declared_alone(shop: Shop, alerting: Prometheus) -> dict[str, Any]:
     end = time.monotonic() + _EVALUATIONS_SECONDS
     while time.monotonic() < end:
         answers |= set(tried(declared))
+        time.sleep(_ROUND_SECONDS)  # the agent ships a line for each connection, and one line at a time
     return {
         "answers": sorted(answers),
         "states": alerting.states(),
@@ -98,15 +100,11 @@ def _tried(lab: Lab, shop: Shop, engine: Engine) -> dict[str, Any]:
     since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     followed = _followed(sources, [*asked, "--since", since], variables, every)
     answers = tried(every)
-    stopped = {
-        (call.source.address, call.destination.name, call.port)
-        for call, answer in zip(every, answers, strict=True)
-        if answer is Answer.SILENT
-    }
+    expected = denials(call for call, answer in zip(every, answers, strict=True) if answer is Answer.SILENT)
     end = time.monotonic() + _LATE_SECONDS
     while True:  # the agent writes a line some time after the packet, and ships one at a time
         found = [denied([source, *asked, "--since", since], variables) for source in sources]
-        if time.monotonic() > end or min(len(each.get("denials", ())) for each in found) >= len(stopped):
+        if time.monotonic() > end or min(len(each.get("denials", ())) for each in found) >= expected:
             break
     shop.node.check()
     return {

@@ -31,7 +31,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
 
 
 def shown(browser: Chrome) -> list[WebElement]:
-    return [each for each in browser.find_elements(By.CSS_SELECTOR, "main > section") if each.is_displayed()]
+    return asked(browser, "[...document.querySelectorAll('main > section')].filter(each => each.checkVisibility())")  # type: ignore[no-any-return]
 
 
 @pytest.mark.parametrize(
