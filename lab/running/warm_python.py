@@ -31,7 +31,7 @@ _SOCKET, _ENTRY = "python", "command.py"
 _OWN = ("components", "flash_ticket", "lab")
 _READS_ENVIRONMENT = ("kubernetes.config",)  # it looks at KUBECONFIG when it is imported
 _OF_THE_COMMAND = ("flash_ticket.cli.main", "pulumi.automation")  # beside what the program imports
-_OF_AWS = ("athena", "cloudwatch", "ec2", "glue", "iam", "kms", "s3", "vpc")  # imported by the SDK at their first use
+_OF_AWS = ("athena", "cloudwatch", "ec2", "glue", "iam", "kms", "s3", "vpc")
 _CRASHED, _INTERRUPTED = 70, 130
 
 STAND_IN = """#!/bin/sh
@@ -101,8 +101,11 @@ def _import_sdks() -> dict[str, ModuleType]:
     sys.path.insert(0, str(_REPOSITORY))
     program = ast.parse((_REPOSITORY / "__main__.py").read_text())
     imported = [each.module for each in program.body if isinstance(each, ast.ImportFrom) and each.module]
-    for name in (*imported, *_OF_THE_COMMAND, *(f"pulumi_aws.{each}" for each in _OF_AWS)):
+    for name in (*imported, *_OF_THE_COMMAND):
         importlib.import_module(name)
+    for name in _OF_AWS:
+        # The SDK loads its module when somebody asks for something in it, not when it is imported.
+        getattr(importlib.import_module(f"pulumi_aws.{name}"), "__all__", None)
     # The SDK sends some 300 messages for debugging, each a call that waits for the engine, which drops it.
     importlib.import_module("pulumi.log").__dict__["debug"] = lambda *_, **__: None
     _keep_service_models()

@@ -100,6 +100,24 @@ def test_a_program_in_a_folder_that_links_to_this_repository_finds_its_modules_i
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, "True\nTrue /of/the/program\n", "")
 
 
+def test_a_program_finds_the_modules_of_the_aws_sdk_loaded(warm: Path, tmp_path: Path) -> None:
+    program = written(
+        tmp_path,
+        "import re, sys\n"
+        "from pathlib import Path\n"
+        f"texts = [each.read_text() for each in Path({str(REPOSITORY / 'components')!r}).glob('*.py')]\n"
+        "lines = re.findall('^from pulumi_aws import (.+)$', '\\n'.join(texts), re.MULTILINE)\n"
+        "used = {'pulumi_aws.' + name for line in lines for name in line.split(', ')}\n"
+        "loaded = [name for name in used if type(sys.modules[name]) is type(sys)]\n"
+        "print(len(used) > 5, used - {*loaded})\n",
+    )
+    ran = subprocess.run(  # noqa: S603 - written above
+        [str(warm / "bin" / "python3"), str(program)], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+
+    assert (ran.stdout, ran.stderr) == ("True set()\n", "")
+
+
 def test_the_command_prints_the_same_in_the_warm_interpreter(warm: Path) -> None:
     own = [sys.executable, "-m", "flash_ticket.cli.main"]
     ran, alone = (
