@@ -13,9 +13,6 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from lab.kubernetes_api.rest import KubernetesEndpoint
 from lab.surroundings import SERVICE_CIDR, Surroundings
 
-LITTLE_GARBAGE = {"GOGC": "400"}
-"""The environment of etcd and the API servers: they look for garbage less often. Memory is cheaper than its seconds."""
-
 _OBJECTS = Path(__file__).parent / "objects"
 _READY_SECONDS = 180.0
 # Sockets in the working folder of etcd and the API servers: no port can collide, and nobody else can connect.

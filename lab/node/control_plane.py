@@ -3,7 +3,7 @@
 import subprocess
 
 from lab.enclosure.mounts import RUN
-from lab.kubernetes_api.servers import LITTLE_GARBAGE, ApiServer, NodeSide, etcd_command
+from lab.kubernetes_api.servers import ApiServer, NodeSide, etcd_command
 from lab.node.addresses import Addresses
 from lab.node.api import Api
 from lab.running import child
@@ -25,5 +25,5 @@ def start_control_plane(toolchain: Toolchain, addresses: Addresses) -> tuple[Api
         "etcd": etcd_command(toolchain.path("etcd"), RUN),
         "kube-apiserver": server.command(toolchain.path("kube-apiserver")),
     }
-    started = {name: child.start(command, RUN, f"{name}.log", LITTLE_GARBAGE) for name, command in commands.items()}
+    started = {name: child.start(command, RUN, f"{name}.log") for name, command in commands.items()}
     return Api(server.endpoint), started

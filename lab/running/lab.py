@@ -15,6 +15,7 @@ from pathlib import Path
 
 from lab.aws_api.beyond_moto.vault import vault_variables
 from lab.kubernetes_api.servers import NodeSide, kubeconfig_path
+from lab.running.child import LITTLE_GARBAGE
 from lab.running.supervisor import POOL_SOCKET
 from lab.running.warm_python import write_stand_in
 from lab.surroundings import REGION, STACKS
@@ -197,8 +198,7 @@ class Lab:
             "AWS_CONFIG_FILE": os.devnull,
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
             "KUBECONFIG": str(self.kubeconfigs[stack]),
-            # Each engine and provider ends within seconds: memory is cheaper than to look for garbage.
-            "GOGC": "400",
+            **LITTLE_GARBAGE,
             _PROVIDER_POOL: str(self.folder / POOL_SOCKET),
             "NO_PROXY": "127.0.0.1",
             "no_proxy": "127.0.0.1",

@@ -18,7 +18,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from lab.kubernetes_api.servers import LITTLE_GARBAGE, ApiServer, NodeSide, etcd_command
+from lab.kubernetes_api.servers import ApiServer, NodeSide, etcd_command
 from lab.running import child
 from lab.surroundings import SURROUNDINGS
 
@@ -100,7 +100,7 @@ class Servers:
             pool = [executables["providers"], f"pool:{self.folder / POOL_SOCKET}"]
             self.children["providers.log"] = child.start(pool, self.folder, "providers.log")
         etcd = etcd_command(Path(executables["etcd"]), self.folder)
-        self.children["etcd.log"] = child.start(etcd, self.folder, "etcd.log", LITTLE_GARBAGE)
+        self.children["etcd.log"] = child.start(etcd, self.folder, "etcd.log")
         filled = [self._started_cluster(stack) for stack in self.orders["clusters"]]
         address = self._threads.submit(_first_line, aws)
         self._wait_for({*filled, address})
@@ -120,7 +120,7 @@ class Servers:
         server = ApiServer.prepare(surroundings, self.folder, sides.get(stack))
         command = server.command(Path(self.orders["executables"]["kube-apiserver"]))
         log = f"kube-apiserver-{stack}.log"
-        self.children[log] = child.start(command, self.folder, log, LITTLE_GARBAGE)
+        self.children[log] = child.start(command, self.folder, log)
         return self._threads.submit(server.fill)
 
     def _wait_for(self, waiting: set[concurrent.futures.Future[Any]]) -> None:
