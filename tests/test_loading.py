@@ -10,6 +10,7 @@ import pytest
 from flash_ticket.traffic.attribution.inventory_file import inventory_json
 from tests.support.rooms import OUTSIDE_WORLD, PURE, ROOT
 from tests.support.traffic.incident import INVENTORY
+from tests.support.traffic.made_up_night import write_night
 
 
 def fresh(code: str) -> list[str]:
@@ -88,9 +89,22 @@ def test_a_stack_without_alerts_is_proven_without_what_compiles_alerts() -> None
     assert "flash_ticket.firewall.compile.alerts.cloudwatch" not in loaded_by("check")
 
 
-def test_a_program_ends_without_a_look_at_each_of_its_objects() -> None:
+@pytest.mark.parametrize(
+    "ends",
+    ["from flash_ticket.live.stack.running_program import end_at_once; end_at_once()", "import flash_ticket.cli"],
+    ids=["a program", "a verb"],
+)
+def test_it_ends_without_a_look_at_each_of_its_objects(ends: str) -> None:
     seen = "atexit.register(lambda: print(gc.get_freeze_count()))"  # it runs after what is registered later
-    ends = "from flash_ticket.live.stack.running_program import end_at_once; end_at_once()"
     (left_alone,) = map(int, fresh(f"import atexit, gc; {seen}; {ends}; kept = [[] for _ in range(1000)]"))
 
     assert left_alone >= 1000
+
+
+def test_a_verb_that_loads_duckdb_says_nothing_of_it_at_its_end(tmp_path: Path) -> None:
+    files = [str(write_night(tmp_path) / "flows"), "--inventory", str(tmp_path / "inventory.json")]
+    command = [sys.executable, "-m", "flash_ticket.cli.main", "denied", *files, "--stack", "dev"]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603 - our own command
+
+    assert (ended.returncode, ended.stderr) == (1, "")
+    assert "Declared but denied" in ended.stdout
