@@ -87,7 +87,7 @@ def killing(program: str) -> Callable[[int], None]:
     """Return a function that kills a program of the node."""
 
     def kill(owner: int) -> None:
-        (killed,) = (each for each in processes_below(owner) if (each / "exe").readlink().name == program)
+        (killed,) = (each for each in processes_below(owner) if executable(each) == program)
         os.kill(int(killed.name), signal.SIGKILL)
 
     return kill
@@ -242,6 +242,13 @@ def processes_below(process: int) -> Iterator[Path]:
         with contextlib.suppress(OSError):  # it has ended meanwhile
             if f"={cgroups.PREFIX}{process}-".encode() in (entry / "environ").read_bytes():
                 yield entry
+
+
+def executable(process: Path) -> str:
+    """Return the name of the file that a process runs, by its folder in /proc; nothing if it has ended meanwhile."""
+    with contextlib.suppress(OSError):
+        return (process / "exe").readlink().name
+    return ""
 
 
 def namespaces_below(process: int) -> Iterator[str]:
