@@ -29,23 +29,19 @@ class PodInterfaces:
     account: VpcAccount
     now: Callable[[], float] = time.monotonic
     _held: dict[str, str] = field(default_factory=dict)
-    _cooling: dict[str, tuple[float, str]] = field(default_factory=dict)
+    _cooling: list[tuple[float, str]] = field(default_factory=list)
 
     def expect(self, service: str, addresses: Iterable[str]) -> None:
         """Make the interfaces of pods that start now, as the controller does before a pod may run.
 
-        On EKS, no pod gets an address while its last interface cools down. The node of the lab may give it again, such
-        as to a pod whose sandboxes failed: then that interface ends, because its pod is gone.
-
         Raises:
-            ClientError: An interface of somebody else has one of the addresses.
+            ClientError: An interface has one of the addresses.
         """
         self._end_cooled()
         for attachment in self.compiled.vpc.attachments:
             if attachment.service == service:
                 groups = self.account.groups_of(self.compiled.owner, attachment.groups)
                 for address in addresses:
-                    self._end(address)
                     (self._held[address],) = self.account.attach([Interface((address,), groups)])
 
     def follow(self, service: str, expected: Iterable[str], taken: Iterable[str]) -> None:
@@ -57,17 +53,12 @@ class PodInterfaces:
     def forget(self, addresses: Iterable[str]) -> None:
         """Have the interfaces of pods that are gone end after a while."""
         due = self.now() + COOLING_SECONDS
-        for address in addresses:
-            if address in self._held:
-                self._cooling[address] = due, self._held.pop(address)
+        self._cooling += [(due, self._held.pop(address)) for address in addresses if address in self._held]
         self._end_cooled()
 
     def _end_cooled(self) -> None:
         now = self.now()
-        for address in [address for address, (due, _) in self._cooling.items() if due <= now]:
-            self._end(address)
-
-    def _end(self, address: str) -> None:
-        _, interface = self._cooling.pop(address, (0.0, None))
-        if interface := interface or self._held.pop(address, None):
-            self.account.ec2.delete_network_interface(NetworkInterfaceId=interface)
+        for due, interface in self._cooling:
+            if due <= now:
+                self.account.ec2.delete_network_interface(NetworkInterfaceId=interface)
+        self._cooling = [each for each in self._cooling if each[0] > now]

@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 
 from flash_ticket.firewall.declare.choices import CniName
 from lab.packets.declarations import ADDRESSES, with_attachment
-from lab.packets.vpc_layer.account import Interface, new_account
+from lab.packets.vpc_layer.account import new_account
 from lab.restarts.interfaces import COOLING_SECONDS, PodInterfaces
 from lab.restarts.situation import Standing
 from lab.vpc.account import read
@@ -78,26 +78,9 @@ def test_an_address_is_given_again_once_the_interface_of_the_pod_that_is_gone_ha
     assert addresses(interfaces) == [FIRST]
 
 
-def test_an_interface_that_cools_down_ends_at_once_if_the_node_gives_its_address_again(
-    interfaces: PodInterfaces,
-) -> None:
+def test_two_interfaces_never_have_one_address(interfaces: PodInterfaces) -> None:
     interfaces.expect("api", [FIRST])
     interfaces.forget([FIRST])
-    interfaces.expect("pay", [FIRST])
-
-    assert addresses(interfaces) == [FIRST]
-
-
-def test_an_address_that_was_expected_and_not_taken_can_be_expected_again(interfaces: PodInterfaces) -> None:
-    interfaces.expect("api", [FIRST, SECOND])
-    interfaces.expect("pay", [SECOND])
-
-    assert addresses(interfaces) == [FIRST, SECOND]
-
-
-def test_two_interfaces_never_have_one_address(interfaces: PodInterfaces) -> None:
-    account = interfaces.account
-    account.attach([Interface((FIRST,), (account.strangers,))])
 
     with pytest.raises(ClientError, match=r"InvalidIPAddress\.InUse.*198\.18\.101\.3"):
         interfaces.expect("pay", [FIRST])
