@@ -18,6 +18,7 @@ NODE_NAMESPACE = Path("/proc/1/ns/net")
 _CLONE_NEWNET = 0x40000000
 _NAMES = Path("/run/netns")  # where containerd puts those of pods, and ip those that it makes
 _GATEWAY = "169.254.1.1"
+_NO_ADDRESS = "0.0.0.0"  # noqa: S104 - nothing binds to it
 _NOWHERE = ("192.0.2.1", 9)
 
 
@@ -58,12 +59,14 @@ def add_host(name: str, address: IPv4Address) -> Path:
 
 
 def pod_namespaces() -> dict[str, Path]:
-    """Return the network namespace of each running pod, by the pod's address."""
+    """Return the network namespace of each running pod that has an address, by that address."""
     found = {}
     for path in _NAMES.glob("cni-*"):
         with contextlib.suppress(OSError), entered(path), socket.socket(type=socket.SOCK_DGRAM) as unsent:
             unsent.connect(_NOWHERE)
-            found[str(unsent.getsockname()[0])] = path
+            address = str(unsent.getsockname()[0])
+            if address != _NO_ADDRESS:  # a route may be there before the address, or after it
+                found[address] = path
     return found
 
 
