@@ -1,7 +1,5 @@
 """The options of this project's tests."""
 
-import atexit
-import gc
 import os
 from collections.abc import Iterator
 
@@ -76,10 +74,6 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     output = getattr(session.config, "workeroutput", None)
     if output is not None:
         output["judged"] = tuple(count())
-    # pytest looks for garbage five times more, and each look at all that a worker keeps takes a second.
-    gc.collect()
-    gc.freeze()
-    atexit.register(gc.unfreeze)  # DuckDB reports at the end what nobody has removed
 
 
 @pytest.hookimpl(optionalhook=True)
