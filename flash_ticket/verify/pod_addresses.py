@@ -46,7 +46,7 @@ class PodAddresses(Comparison):
             for rule in policy.rules:
                 for name in set(rule.flow.split(" -> ")) & set(places):
                     blocks = (peer for peer in rule.peers if isinstance(peer, DeclaredAddresses))
-                    found[name] |= {AddressRange.of(str(each.network)) for each in blocks}
+                    found[name] |= {AddressRange.of_network(each.network) for each in blocks}
         return found
 
     def _running(self) -> Iterator[tuple[Pod, AddressRange]]:

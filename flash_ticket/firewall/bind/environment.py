@@ -154,7 +154,7 @@ class Place:
     @property
     def stays_on_node(self) -> bool:
         """Whether packets to it cross no network interface that security groups judge."""
-        return stay_on_node(AddressRange.of(str(each)) for each in self.networks)
+        return stay_on_node(map(AddressRange.of_network, self.networks))
 
 
 @dataclass(frozen=True, slots=True)

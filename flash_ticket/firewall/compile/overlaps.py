@@ -178,12 +178,13 @@ def _notice(environment: Environment, found: Sequence[Overlap]) -> Notice:
 
 def _wide(environment: Environment, policy: NetworkPolicy, direction: Direction, rule: PolicyRule) -> Iterator[Overlap]:
     """Yield what a rule takes in as a whole: the internet with all else that has an address there, or the VPC."""
-    blocks = {block: AddressRange.of(str(block)) for block in _blocks(rule)}
+    blocks = {block: AddressRange.of_network(block) for block in _blocks(rule)}
     internet = [block for block, addresses in blocks.items() if takes_in_the_internet(addresses)]
     if internet:
         yield from _of_rule(policy, direction, rule, Covered.INTERNET, internet)
     elif environment.account != SYMBOLIC_ID:
-        whole = [each for each in environment.vpc_networks if not without(AddressRange.of(str(each)), blocks.values())]
+        vpc = {network: AddressRange.of_network(network) for network in environment.vpc_networks}
+        whole = [network for network, addresses in vpc.items() if not without(addresses, blocks.values())]
         yield from _of_rule(policy, direction, rule, Covered.VPC, whole)
 
 
@@ -203,7 +204,7 @@ def _shared(blocks: Iterable[Network], others: Sequence[Network]) -> list[str]:
         str(max(block, other, key=lambda network: network.prefixlen))
         for block in blocks
         for other in others
-        if AddressRange.of(str(block)).overlaps(AddressRange.of(str(other)))
+        if AddressRange.of_network(block).overlaps(AddressRange.of_network(other))
     }
     return sorted(found)
 

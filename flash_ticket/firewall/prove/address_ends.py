@@ -273,7 +273,7 @@ class Question:
         if environment.account == SYMBOLIC_ID and is_private(at):
             return True
         inside = (*environment.vpc_networks, *environment.pod_networks, *environment.cluster.services)
-        return any_overlap((AddressRange.of(str(each)) for each in inside), (at,))
+        return any_overlap(map(AddressRange.of_network, inside), (at,))
 
 
 def domain_name(text: str) -> str:

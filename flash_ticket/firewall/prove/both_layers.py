@@ -256,7 +256,7 @@ class BothLayers:
     @cached_property
     def groups(self) -> GroupReachability:
         """The VPC layer with the rules of others."""
-        networks = [AddressRange.of(str(each)) for each in self.environment.vpc_networks]
+        networks = [AddressRange.of_network(each) for each in self.environment.vpc_networks]
         return GroupReachability(self._rules, self._on_interfaces, self.rules_of_others, networks)
 
     @cached_property

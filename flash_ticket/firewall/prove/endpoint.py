@@ -321,7 +321,7 @@ def _examples(selector: Selector) -> Iterator[dict[str, str]]:
 
 
 def _ranges(networks: Iterable[Network]) -> tuple[AddressRange, ...]:
-    return tuple(AddressRange.of(str(network)) for network in networks)
+    return tuple(map(AddressRange.of_network, networks))
 
 
 def any_overlap(ranges: Iterable[AddressRange], others: Iterable[AddressRange]) -> bool:

@@ -15,6 +15,7 @@ from functools import cached_property
 
 from flash_ticket.firewall.bind.environment import Group, PrefixList
 from flash_ticket.firewall.compile.vpc_layer import GroupRule, Holder, OwnGroup, RulePeer
+from flash_ticket.firewall.declare.choices import Network
 from flash_ticket.firewall.prove.endpoint import Endpoint, any_overlap
 from flash_ticket.firewall.prove.permissions import Permissions
 from flash_ticket.firewall.prove.rules_of_others import NO_RULES_OF_OTHERS, RulesOfOthers
@@ -321,13 +322,16 @@ class GroupReachability:
     def _side(self, inside: Endpoint, peer: Endpoint, direction: Direction, port: PortRange) -> Side:
         if inside.groups <= self._strangers:
             return Side(direction, inside.name, peer.name, Outcome.UNGOVERNED)
-        parts, wanted = list(_parts(peer)), PortSet((port,))
+        wanted = PortSet((port,))
         every = list(self._rules_of(inside, direction))
-        naming = [rule for rule in every if any(_means(rule.peer, part) for part in parts)]
+        of_parts = [[rule for rule in every if _means(rule.peer, part)] for part in _parts(peer)]
+        naming = [rule for rules in of_parts for rule in rules]
         shut = [
             groups
             for groups in _alternatives(inside)
-            if not all(_open((rule for rule in every if rule.holder in groups), part).covers(wanted) for part in parts)
+            if not all(
+                PortSet.of(rule.ports for rule in rules if rule.holder in groups).covers(wanted) for rules in of_parts
+            )
         ]
         if not shut:
             outcome, deciding = Outcome.ALLOWED, [rule for rule in naming if PortSet((rule.ports,)) & wanted]
@@ -360,10 +364,6 @@ def _kinds(endpoint: Endpoint) -> tuple[Endpoint, ...]:
     return tuple(replace(endpoint, groups=groups) for groups in alternatives)
 
 
-def _open(rules: Iterable[GroupRule], part: Endpoint) -> PortSet:
-    return PortSet.of(rule.ports for rule in rules if _means(rule.peer, part))
-
-
 def _parts(endpoint: Endpoint) -> Iterator[Endpoint]:
     """Yield the parts that rules must match: each kind of interface, or each range of hosts without groups."""
     if (endpoint.workload and not endpoint.groups) or not (endpoint.groups or endpoint.ranges):
@@ -385,9 +385,9 @@ def _means(peer: RulePeer, endpoint: Endpoint) -> bool:
     return all(any(block.covers(each) for block in blocks) for each in endpoint.ranges)
 
 
-def _blocks(peer: RulePeer) -> tuple[AddressRange, ...]:
+def _blocks(peer: Network | PrefixList) -> tuple[AddressRange, ...]:
     networks = peer.networks if isinstance(peer, PrefixList) else (peer,)
-    return tuple(AddressRange.of(str(network)) for network in networks)
+    return tuple(map(AddressRange.of_network, networks))
 
 
 def _overlap(ranges: tuple[AddressRange, ...], block: AddressRange) -> bool:

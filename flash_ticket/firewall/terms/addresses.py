@@ -43,7 +43,11 @@ class AddressRange(NamedTuple):
             if first.family != last.family or last.last < first.first:
                 raise ValueError(f"{text!r} is not a range of addresses")
             return AddressRange(first.family, first.first, last.last)
-        network = ipaddress.ip_network(text, strict=False)
+        return AddressRange.of_network(ipaddress.ip_network(text, strict=False))
+
+    @staticmethod
+    def of_network(network: ipaddress.IPv4Network | ipaddress.IPv6Network) -> "AddressRange":
+        """Return the range of a network."""
         return AddressRange(Family(network.version), int(network.network_address), int(network.broadcast_address))
 
     def __str__(self) -> str:

@@ -135,7 +135,7 @@ class AddressBook:
         """The built-in peers that no flow names, by address."""
         return {
             str(network.network_address): Endpoint(
-                name.value, Role.UNDECLARED, None, (AddressRange.of(str(network)),), frozenset()
+                name.value, Role.UNDECLARED, None, (AddressRange.of_network(network),), frozenset()
             )
             for name, networks in known_addresses(self.layers.environment.cluster.services).items()
             for network in networks

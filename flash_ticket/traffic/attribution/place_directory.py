@@ -148,7 +148,7 @@ class PlaceDirectory:
 
     @cached_property
     def _vpc(self) -> tuple[AddressRange, ...]:
-        return tuple(AddressRange.of(str(network)) for network in self.layers.environment.vpc_networks)
+        return tuple(map(AddressRange.of_network, self.layers.environment.vpc_networks))
 
     @cached_property
     def _places(self) -> tuple[Endpoint, ...]:

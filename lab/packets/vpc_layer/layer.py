@@ -54,7 +54,7 @@ class VpcLayer:
         own = [Interface((address,), held) for address, held in groups.items() if address not in shared]
         self.account.attach([Interface((str(self.addresses.node), *shared), of_node), *own])
         known = {address: frozenset(held) for address, held in (*groups.items(), (str(self.addresses.node), of_node))}
-        network = AddressRange.of(str(self.addresses.network))
+        network = AddressRange.of_network(self.addresses.network)
         self._attached = Attached(known, frozenset(of_node), (network,))
         return self.analyzer()
 

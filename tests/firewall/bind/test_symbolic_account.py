@@ -126,12 +126,12 @@ def test_places_of_both_families_share_no_address_and_are_in_the_vpc(selections:
     listed = [account.prefix_lists(One(name=name))[0] for name in (OF_IPV6, CLOUDFRONT)]
 
     places = [network for each in selections for network in account.subnets(vpc.id, each)[0].networks]
-    apart = [AddressRange.of(str(each)) for each in (*places, *cluster.services)]
-    apart += [AddressRange.of(str(network)) for each in listed for network in each.networks]
+    apart = [AddressRange.of_network(each) for each in (*places, *cluster.services)]
+    apart += [AddressRange.of_network(network) for each in listed for network in each.networks]
 
     assert not any(one.overlaps(other) for one, other in combinations(apart, 2))
     assert all(
-        any(AddressRange.of(str(of)).covers(AddressRange.of(str(each))) for of in vpc.networks) for each in places
+        any(AddressRange.of_network(of).covers(AddressRange.of_network(each)) for of in vpc.networks) for each in places
     )
     assert [each.family for each in listed] == [6, 4]
 

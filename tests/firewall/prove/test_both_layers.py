@@ -338,7 +338,7 @@ def test_each_layer_lets_pods_pass_exactly_if_it_lets_one_of_their_addresses_pas
     matrix, environment = drawn
     environment = replace(environment, cluster=replace(environment.cluster, services=()))
     layers = compile_firewall(matrix, environment).layers()
-    service, within = matrix.services[0], [AddressRange.of(str(each)) for each in environment.pod_networks]
+    service, within = matrix.services[0], [AddressRange.of_network(each) for each in environment.pod_networks]
     every = addresses(environment, blocks_of(environment))
     known = [each for each in every if any(at.covers(AddressRange.of(each)) for at in within)]
     theirs = {str(each) for network in environment.only_theirs for each in (network[0], network[-1])}

@@ -92,7 +92,7 @@ def test_an_address_that_only_an_external_has_is_no_other_endpoints_even_if_clie
     )
     fronts = tuple(replace(each, clients=(ip_network("10.10.0.0/16"),)) for each in right.environment.load_balancers)
     found = endpoints_of(replace(right, environment=replace(right.environment, places=places, load_balancers=fronts)))
-    theirs = [AddressRange.of(str(each)) for each in alone]
+    theirs = [AddressRange.of_network(each) for each in alone]
 
     assert {name for name, each in found.items() if any_overlap(each.ranges, theirs)} == {
         "redis",

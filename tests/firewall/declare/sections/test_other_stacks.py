@@ -88,7 +88,7 @@ def test_without_outputs_made_up_values_stand_for_them_the_same_for_the_same() -
     blocks = {name: tuple(place.cidrs or ()) for name, place in binding.places.items()}
 
     assert blocks["redis"] == blocks["rabbitmq"] != blocks["database"]
-    assert all(is_symbolic(AddressRange.of(str(each))) for name in ("redis", "database") for each in blocks[name])
+    assert all(is_symbolic(AddressRange.of_network(each)) for name in ("redis", "database") for each in blocks[name])
     assert binding.places["redis"].groups == [One(id="acme-network-prod-groupIds")]
 
 
