@@ -31,7 +31,10 @@ _SOCKET, _ENTRY = "python", "command.py"
 _OWN = ("components", "flash_ticket", "lab")
 _READS_ENVIRONMENT = ("kubernetes.config",)  # it looks at KUBECONFIG when it is imported
 _OF_THE_COMMAND = ("flash_ticket.cli.main", "pulumi.automation")  # beside what the program imports
-_OF_AWS = ("athena", "cloudwatch", "ec2", "glue", "iam", "kms", "s3", "vpc")
+_LOADED_LATE = (
+    *(f"pulumi_aws.{name}" for name in ("athena", "cloudwatch", "ec2", "glue", "iam", "kms", "s3", "vpc")),
+    "pulumi_kubernetes.meta.v1",
+)
 _CRASHED, _INTERRUPTED = 70, 130
 
 STAND_IN = """#!/bin/sh
@@ -101,14 +104,16 @@ def _import_sdks() -> dict[str, ModuleType]:
     sys.path.insert(0, str(_REPOSITORY))
     program = ast.parse((_REPOSITORY / "__main__.py").read_text())
     imported = [each.module for each in program.body if isinstance(each, ast.ImportFrom) and each.module]
-    for name in (*imported, *_OF_THE_COMMAND):
+    declared = (f"components.{file.stem}" for file in (_REPOSITORY / "components").glob("[!_]*.py"))
+    for name in (*imported, *declared, *_OF_THE_COMMAND):
         importlib.import_module(name)
-    for name in _OF_AWS:
-        # The SDK loads its module when somebody asks for something in it, not when it is imported.
-        getattr(importlib.import_module(f"pulumi_aws.{name}"), "__all__", None)
+    for name in _LOADED_LATE:
+        # An SDK loads its module when somebody asks for something in it, not when it is imported.
+        getattr(importlib.import_module(name), "__all__", None)
     # The SDK sends some 300 messages for debugging, each a call that waits for the engine, which drops it.
     importlib.import_module("pulumi.log").__dict__["debug"] = lambda *_, **__: None
     _keep_service_models()
+    _keep_file_models()
     own = {
         name: sys.modules.pop(name)
         for name in list(sys.modules)
@@ -147,6 +152,12 @@ def _keep_service_models() -> None:
     session = importlib.import_module("flash_ticket.live.asking.aws_session").AwsSession(REGION, None)
     for service in ("sts", "ec2", "eks"):
         session.client(service, aws_access_key_id="lab", aws_secret_access_key="lab")  # noqa: S106 - they ask nothing
+
+
+def _keep_file_models() -> None:
+    """Have pydantic make its models of files, which it otherwise does when it first reads one."""
+    for model in importlib.import_module("flash_ticket.firewall.declare.validation").FileModel.__subclasses__():
+        model.model_rebuild()
 
 
 def _run(connection: socket.socket, own: Mapping[str, ModuleType]) -> None:

@@ -118,6 +118,24 @@ def test_a_program_finds_the_modules_of_the_aws_sdk_loaded(warm: Path, tmp_path:
     assert (ran.stdout, ran.stderr) == ("True set()\n", "")
 
 
+def test_a_program_finds_all_components_imported_and_the_models_of_files_made(warm: Path, tmp_path: Path) -> None:
+    for name in ("components", "flash_ticket"):
+        (tmp_path / name).symlink_to(REPOSITORY / name)
+    program = written(
+        tmp_path,
+        "import pathlib, sys\n"
+        "files = pathlib.Path('components').glob('[!_]*.py')\n"
+        "print([each.stem for each in files if f'components.{each.stem}' not in sys.modules])\n"
+        "from flash_ticket.firewall.declare.binding import Binding\n"
+        "print(Binding.__pydantic_complete__)\n",
+    )
+    ran = subprocess.run(  # noqa: S603 - written above
+        [str(warm / "bin" / "python3"), str(program)], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+
+    assert (ran.stdout, ran.stderr) == ("[]\nTrue\n", "")
+
+
 def test_the_command_prints_the_same_in_the_warm_interpreter(warm: Path) -> None:
     own = [sys.executable, "-m", "flash_ticket.cli.main"]
     ran, alone = (
