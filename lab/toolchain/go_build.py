@@ -68,7 +68,7 @@ class GoBuild:
         result = subprocess.run(  # noqa: S603 - the arguments are this file's own
             command,
             cwd=MODULES / self.module,
-            env={**os.environ, "GOFLAGS": "", "GOWORK": "off"},
+            env={**os.environ, "GOFLAGS": "", "GOWORK": "off", "GOMAXPROCS": ""},  # a build uses all cores
             capture_output=True,
             text=True,
             check=False,
