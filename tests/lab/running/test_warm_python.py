@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -53,6 +53,22 @@ def written(folder: Path, program: str, code: int = 0) -> Path:
     return path
 
 
+def run(
+    warm: Path, folder: Path, program: str, environment: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run a program in its folder, in the warm interpreter."""
+    command = [str(warm / "bin" / "python3"), str(written(folder, program))]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)  # noqa: S603 - written above
+
+
+@pytest.fixture
+def linked(tmp_path: Path) -> Path:
+    """A folder that links to this repository."""
+    for name in ("components", "flash_ticket"):
+        (tmp_path / name).symlink_to(REPOSITORY / name)
+    return tmp_path
+
+
 @pytest.mark.parametrize("code", [0, 1, 32])
 def test_arguments_folder_environment_streams_and_exit_code_are_as_in_an_interpreter_of_its_own(
     warm: Path, tmp_path: Path, code: int
@@ -79,59 +95,44 @@ def test_arguments_folder_environment_streams_and_exit_code_are_as_in_an_interpr
 
 
 def test_a_program_in_a_folder_that_links_to_this_repository_finds_its_modules_imported(
-    warm: Path, tmp_path: Path
+    warm: Path, linked: Path
 ) -> None:
-    for name in ("components", "flash_ticket"):
-        (tmp_path / name).symlink_to(REPOSITORY / name)
-    program = written(
-        tmp_path,
+    program = (
         "import sys\n"
         "print('flash_ticket.live.kubernetes_cluster' in sys.modules)\n"
         "from flash_ticket.live.kubernetes_cluster import config\n"
         "import kubernetes.config\n"
-        "print(config is kubernetes.config, config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION)\n",
+        "print(config is kubernetes.config, config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION)\n"
     )
-    command = [str(warm / "bin" / "python3"), str(program)]
-    environment = {"PATH": os.environ["PATH"], "KUBECONFIG": "/of/the/program"}
-    ran = subprocess.run(  # noqa: S603 - written above
-        command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
-    )
+    ran = run(warm, linked, program, {"PATH": os.environ["PATH"], "KUBECONFIG": "/of/the/program"})
 
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, "True\nTrue /of/the/program\n", "")
 
 
 def test_a_program_finds_the_modules_of_the_aws_sdk_loaded(warm: Path, tmp_path: Path) -> None:
-    program = written(
-        tmp_path,
+    program = (
         "import re, sys\n"
         "from pathlib import Path\n"
         f"texts = [each.read_text() for each in Path({str(REPOSITORY / 'components')!r}).glob('*.py')]\n"
         "lines = re.findall('^from pulumi_aws import (.+)$', '\\n'.join(texts), re.MULTILINE)\n"
         "used = {'pulumi_aws.' + name for line in lines for name in line.split(', ')}\n"
         "loaded = [name for name in used if type(sys.modules[name]) is type(sys)]\n"
-        "print(len(used) > 5, used - {*loaded})\n",
+        "print(len(used) > 5, used - {*loaded})\n"
     )
-    ran = subprocess.run(  # noqa: S603 - written above
-        [str(warm / "bin" / "python3"), str(program)], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
+    ran = run(warm, tmp_path, program)
 
     assert (ran.stdout, ran.stderr) == ("True set()\n", "")
 
 
-def test_a_program_finds_all_components_imported_and_the_models_of_files_made(warm: Path, tmp_path: Path) -> None:
-    for name in ("components", "flash_ticket"):
-        (tmp_path / name).symlink_to(REPOSITORY / name)
-    program = written(
-        tmp_path,
+def test_a_program_finds_all_components_imported_and_the_models_of_files_made(warm: Path, linked: Path) -> None:
+    program = (
         "import pathlib, sys\n"
         "files = pathlib.Path('components').glob('[!_]*.py')\n"
         "print([each.stem for each in files if f'components.{each.stem}' not in sys.modules])\n"
         "from flash_ticket.firewall.declare.binding import Binding\n"
-        "print(Binding.__pydantic_complete__)\n",
+        "print(Binding.__pydantic_complete__)\n"
     )
-    ran = subprocess.run(  # noqa: S603 - written above
-        [str(warm / "bin" / "python3"), str(program)], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
+    ran = run(warm, linked, program)
 
     assert (ran.stdout, ran.stderr) == ("[]\nTrue\n", "")
 
@@ -153,8 +154,7 @@ def test_the_command_prints_the_same_in_the_warm_interpreter(warm: Path) -> None
 
 
 def test_an_error_ends_the_program_with_its_traceback(warm: Path, tmp_path: Path) -> None:
-    command = [str(warm / "bin" / "python3"), str(written(tmp_path, "1 / 0"))]
-    ran = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - written above
+    ran = run(warm, tmp_path, "1 / 0")
 
     assert ran.returncode == 1
     assert ran.stderr.rstrip().endswith("ZeroDivisionError: division by zero")
