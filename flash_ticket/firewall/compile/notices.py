@@ -268,5 +268,5 @@ def _without_group(environment: Environment) -> Iterator[Notice]:
 
 
 def _within(networks: Iterable[Network], blocks: Iterable[Network]) -> bool:
-    covering = [AddressRange.of_network(block) for block in blocks]
-    return all(any(block.covers(AddressRange.of_network(network)) for block in covering) for network in networks)
+    covering = [*map(AddressRange.of_network, blocks)]
+    return all(any(block.covers(each) for block in covering) for each in map(AddressRange.of_network, networks))

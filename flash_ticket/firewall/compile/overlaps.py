@@ -183,8 +183,11 @@ def _wide(environment: Environment, policy: NetworkPolicy, direction: Direction,
     if internet:
         yield from _of_rule(policy, direction, rule, Covered.INTERNET, internet)
     elif environment.account != SYMBOLIC_ID:
-        vpc = {network: AddressRange.of_network(network) for network in environment.vpc_networks}
-        whole = [network for network, addresses in vpc.items() if not without(addresses, blocks.values())]
+        whole = [
+            network
+            for network in environment.vpc_networks
+            if not without(AddressRange.of_network(network), blocks.values())
+        ]
         yield from _of_rule(policy, direction, rule, Covered.VPC, whole)
 
 
